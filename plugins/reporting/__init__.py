@@ -1,0 +1,1 @@
+"""What the DAGs are made of: reading sources, keeping answers, loading them once."""

@@ -1,0 +1,201 @@
+"""Keeps what was read: gzipped NDJSON and a manifest, under a folder or bucket reached through fsspec.
+
+    {landing}/{source}/{entity}/{run id}/part-00000.ndjson.gz
+    {landing}/{source}/{entity}/{run id}/manifest.json
+
+The manifest is written last, so a landing with a manifest is whole, and one without was cut off. A run id is
+used once: nothing here is ever overwritten.
+"""
+
+import gzip
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import IO, Any, Literal
+
+import fsspec
+
+from reporting.sources.base import Page, Record, Tombstone
+
+MANIFEST = "manifest.json"
+# Large enough to compress well and small enough to be uploaded in one piece.
+LINES_PER_PART = 20_000
+
+Refresh = Literal["full", "changed"]
+
+
+class LandingError(Exception):
+    """A landing is not there or is not whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a landing holds. Times are UTC.
+
+    `cursor_at` is where the next `changed` read begins; `window_since` is None for a sweep. `schema` is the
+    source's own description of the entity at the time.
+    """
+
+    run_id: str
+    source: str
+    entity: str
+    refresh: Refresh
+    started_at: datetime
+    extracted_at: datetime
+    window_since: datetime | None
+    cursor_at: datetime
+    record_count: int
+    tombstone_count: int
+    request_count: int
+    part_count: int
+    is_complete: bool
+    schema: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The manifest as text."""
+        return json.dumps(asdict(self), default=_iso, indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """The manifest that `text` holds."""
+        fields = json.loads(text)
+        times = ("started_at", "extracted_at", "window_since", "cursor_at")
+        parsed = {name: datetime.fromisoformat(fields[name]) if fields[name] else None for name in times}
+        return cls(**{**fields, **parsed})
+
+
+def new_run_id(source: str, entity: str, refresh: Refresh, at: datetime | None = None) -> str:
+    """A name for one read: sortable by time, fit for a folder and for a BigQuery job id."""
+    return f"{source}-{entity}-{refresh}-{(at or datetime.now(UTC)):%Y%m%dT%H%M%S%f}"
+
+
+class Landing:
+    """The landings below `uri`: a path, or any address that fsspec knows (`gs://bucket/folder`)."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri.rstrip("/")
+        self._files, self._root = fsspec.core.url_to_fs(self.uri)
+
+    def folder(self, source: str, entity: str, run_id: str) -> str:
+        """Where one run's landing is, relative to the landing uri."""
+        return f"{source}/{entity}/{run_id}"
+
+    def writer(self, folder: str) -> "LandingWriter":
+        """A context manager that keeps pages; without `finish` the landing stays without a manifest."""
+        return LandingWriter(self._files, f"{self._root}/{folder}")
+
+    def manifest(self, folder: str) -> Manifest:
+        """The manifest of a landing. Raises `LandingError` when there is none."""
+        try:
+            return Manifest.from_json(self._files.cat_file(f"{self._root}/{folder}/{MANIFEST}").decode())
+        except FileNotFoundError as error:
+            raise LandingError(
+                f"{self.uri}/{folder} has no {MANIFEST}: its extract did not end. Clear the extract task, "
+                "which reads the source again."
+            ) from error
+
+    def pages(self, folder: str) -> Iterator[Page]:
+        """The kept records and tombstones, one page a line, in the order in which they were read.
+
+        Raises `LandingError` when the files and the manifest disagree.
+        """
+        manifest = self.manifest(folder)
+        records = tombstones = 0
+        for part in range(manifest.part_count):
+            path = f"{self._root}/{folder}/{_part(part)}"
+            try:
+                with (
+                    self._files.open(path, "rb") as raw,
+                    gzip.open(raw, "rt", encoding="utf-8") as lines,
+                ):
+                    for line in lines:
+                        page = _from_line(json.loads(line))
+                        records += len(page.records)
+                        tombstones += len(page.tombstones)
+                        yield page
+            except FileNotFoundError as error:
+                raise LandingError(
+                    f"{self.uri}/{folder} lacks {_part(part)}. Clear the extract task."
+                ) from error
+        if (records, tombstones) != (manifest.record_count, manifest.tombstone_count):
+            raise LandingError(
+                f"{self.uri}/{folder} should hold {manifest.record_count} records and "
+                f"{manifest.tombstone_count} tombstones, and holds {records} and {tombstones}. "
+                "Clear the extract task."
+            )
+
+
+class LandingWriter:
+    """Writes one landing; memory does not grow with the number of pages."""
+
+    def __init__(self, files: Any, root: str) -> None:
+        self._files = files
+        self._root = root
+        self._stack = ExitStack()
+        self._out: IO[str] | None = None
+        self._lines_in_part = 0
+        self.part_count = 0
+        self.record_count = 0
+        self.tombstone_count = 0
+
+    def __enter__(self) -> "LandingWriter":
+        if self._files.exists(f"{self._root}/{MANIFEST}"):
+            raise LandingError(f"{self._root} is already whole; a run id is used once.")
+        self._files.makedirs(self._root, exist_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def keep(self, page: Page) -> None:
+        """Append one page."""
+        for record in page.records:
+            values = {"values": record.values} if record.values else {}
+            self._write({"requested_at": page.requested_at, "payload": record.payload, **values})
+        for tombstone in page.tombstones:
+            self._write({"requested_at": page.requested_at, "tombstone": asdict(tombstone)})
+        self.record_count += len(page.records)
+        self.tombstone_count += len(page.tombstones)
+
+    def finish(self, manifest: Manifest) -> Manifest:
+        """Close the parts and write the manifest, whose counts are taken from what was kept."""
+        self._stack.close()
+        counted = replace(
+            manifest,
+            part_count=self.part_count,
+            record_count=self.record_count,
+            tombstone_count=self.tombstone_count,
+        )
+        # Written beside and moved: a reader sees the whole manifest or none. A bucket's write is whole by itself.
+        self._files.pipe_file(f"{self._root}/{MANIFEST}.part", counted.to_json().encode())
+        self._files.mv(f"{self._root}/{MANIFEST}.part", f"{self._root}/{MANIFEST}")
+        return counted
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._out is None or self._lines_in_part >= LINES_PER_PART:
+            self._stack.close()
+            raw = self._stack.enter_context(self._files.open(f"{self._root}/{_part(self.part_count)}", "wb"))
+            self._out = self._stack.enter_context(gzip.open(raw, "wt", compresslevel=6, encoding="utf-8"))  # noqa: SIM115 (the stack closes it)
+            self.part_count += 1
+            self._lines_in_part = 0
+        self._out.write(json.dumps(line, separators=(",", ":"), default=_iso) + "\n")
+        self._lines_in_part += 1
+
+
+def _part(number: int) -> str:
+    return f"part-{number:05d}.ndjson.gz"
+
+
+def _iso(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not kept in a landing")
+
+
+def _from_line(line: dict[str, Any]) -> Page:
+    requested_at = datetime.fromisoformat(line["requested_at"])
+    if "tombstone" in line:
+        return Page(requested_at, tombstones=(Tombstone(**line["tombstone"]),))
+    return Page(requested_at, (Record(line["payload"], line.get("values", {})),))
