@@ -1,0 +1,42 @@
+"""Runs the revisions over one connection to BigQuery, real or local.
+
+The caller hands the connection's client over in `config.attributes["client"]`; without one, a client is made
+from the environment's settings.
+"""
+
+import sqlalchemy as sa
+from alembic import context
+
+from reporting.settings import read_settings
+from reporting.warehouse.client import connect
+from reporting.warehouse.tables import describe
+
+config = context.config
+settings = read_settings()
+OPS = settings.dataset("ops")
+
+
+def run() -> None:
+    """Apply the revisions; BigQuery's DDL is not transactional, so each revision is one concern."""
+    client = config.attributes.get("client") or connect(settings)
+    # The version table is in a dataset that must be there before the first revision can be recorded.
+    client.create_dataset(OPS, exists_ok=True)
+    # Both parts of the address are needed: the dialect builds a client of its own unless told otherwise.
+    engine = sa.create_engine(
+        f"bigquery://{settings.project}/{OPS}?user_supplied_client=True", connect_args={"client": client}
+    )
+    with engine.connect() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=describe(settings.dataset_prefix),
+            version_table="alembic_version",
+            version_table_schema=OPS,
+            # BigQuery has no keys that it enforces, and the dialect cannot create one.
+            version_table_pk=False,
+        )
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    raise SystemExit("The revisions read the warehouse and have no offline mode.")
+run()

@@ -1,0 +1,74 @@
+"""Settings from the environment, read when a task runs. Secrets are not here: they are in connections."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+PREFIX = "REPORTING_"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class SettingError(ValueError):
+    """A setting has a value that cannot be used; the message names the variable and what it takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of the project. Sizes are in bytes, shares between 0 and 1.
+
+    `emulator_host` is the address of a local BigQuery (None: the real one).
+    """
+
+    project: str
+    location: str
+    dataset_prefix: str
+    maximum_bytes_billed: int
+    landing_uri: str
+    timezone: str
+    tombstone_share: float
+    emulator_host: str | None
+
+    def dataset(self, name: str) -> str:
+        """The name of a dataset in this environment."""
+        return f"{self.dataset_prefix}{name}"
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings that `environment` holds. Raises `SettingError`."""
+
+    def text(name: str, default: str) -> str:
+        return environment.get(f"{PREFIX}{name}", "").strip() or default
+
+    def number[T: (int, float)](name: str, default: T, least: T, most: T | None = None) -> T:
+        given = text(name, str(default))
+        try:
+            value = type(default)(given)
+        except ValueError:
+            value = least - 1
+        if value < least or (most is not None and value > most):
+            bounds = f"of at least {least}" if most is None else f"between {least} and {most}"
+            raise SettingError(
+                f"{PREFIX}{name} is '{given}'; it takes a number {bounds} (default {default})."
+            )
+        return value
+
+    timezone = text("TIMEZONE", "UTC")
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SettingError(
+            f"{PREFIX}TIMEZONE is '{timezone}'; it takes the name of a time zone such as Europe/Berlin."
+        ) from None
+    emulator_host = environment.get("BIGQUERY_EMULATOR_HOST") or None
+    return Settings(
+        project=text("BIGQUERY_PROJECT", "local"),
+        location=text("BIGQUERY_LOCATION", "US"),
+        dataset_prefix=text("DATASET_PREFIX", ""),
+        maximum_bytes_billed=number("MAXIMUM_BYTES_BILLED", 10 * 2**30, 10 * 2**20),
+        landing_uri=text("LANDING_URI", str(ROOT / "var" / "landing")),
+        timezone=timezone,
+        tombstone_share=number("TOMBSTONE_SHARE", 0.2, 0.0, 1.0),
+        emulator_host=emulator_host,
+    )

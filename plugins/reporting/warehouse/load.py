@@ -1,0 +1,248 @@
+"""Loads one landing into its raw table: a load job, one MERGE, one row in the ledger.
+
+It can be killed at any line and run again, run late, run twice at once, or be overtaken by a later read: a
+read wins only over an earlier one, and the counts are taken from the table, so a repetition finds the same.
+"""
+
+import gzip
+import json
+import logging
+import tempfile
+from datetime import UTC, datetime, timedelta
+from typing import IO
+
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+
+from reporting.entities import Entity
+from reporting.landing import Landing, LandingError, Manifest
+from reporting.settings import Settings
+from reporting.warehouse import ledger
+from reporting.warehouse.client import WarehouseError, run_job
+from reporting.warehouse.ledger import Counts
+from reporting.warehouse.rows import rows_of
+from reporting.warehouse.tables import MERGED_COLUMNS, describe
+
+logger = logging.getLogger(__name__)
+
+# A stage table that a killed load leaves behind goes away by itself.
+STAGE_LIFETIME = timedelta(days=1)
+# Only these change when a tombstone arrives; the last content stays.
+TOMBSTONE_COLUMNS = ("_deleted_at", "_deleted_reason", "_merged_into_id")
+
+
+class TombstoneGuardError(WarehouseError):
+    """A sweep would tombstone more of a table than the settings allow."""
+
+
+def live_ids(client: bigquery.Client, settings: Settings, entity: Entity, read_before: datetime) -> set[str]:
+    """Keys of the rows without a tombstone that were last read before `read_before`."""
+    sql = f"""
+        SELECT id FROM `{settings.dataset("raw")}.{entity.table}`
+        WHERE _deleted_at IS NULL AND _extracted_at < @read_before
+    """
+    parameters = [bigquery.ScalarQueryParameter("read_before", "TIMESTAMP", read_before)]
+    return {
+        row["id"]
+        for row in client.query(sql, job_config=bigquery.QueryJobConfig(query_parameters=parameters)).result()
+    }
+
+
+def check_tombstone_share(entity: Entity, missing: int, live: int, share: float) -> None:
+    """Raise `TombstoneGuardError` when `missing` of `live` rows are more than `share` allows."""
+    if live and missing / live > share:
+        raise TombstoneGuardError(
+            f"the sweep of {entity.table} misses {missing} of {live} rows ({missing / live:.0%}), and the guard allows "
+            f"{share:.0%}. If they were deleted on purpose, run it again with a higher tombstone share; "
+            "if not, check that the right database is configured and shared."
+        )
+
+
+def load(
+    client: bigquery.Client,
+    settings: Settings,
+    entity: Entity,
+    landing: Landing,
+    folder: str,
+    *,
+    tombstone_share: float | None = None,
+    date_property: str | None = None,
+) -> Counts:
+    """Load the landing in `folder` and return what changed.
+
+    Raises `LandingError` when it is not whole, `WarehouseError` when the table is not as the code expects, and
+    `TombstoneGuardError`; none of them leaves anything half-written.
+    """
+    manifest = landing.manifest(folder)
+    if not manifest.is_complete:
+        raise LandingError(
+            f"the read {manifest.run_id} did not reach the end of {entity.table}; it is not loaded."
+        )
+    address = f"{landing.uri}/{folder}"
+    read = manifest.record_count + manifest.tombstone_count
+    if read == 0:
+        counts = Counts()
+        ledger.append(client, settings, manifest, counts, address)
+        return counts
+
+    raw = _expected_table(client, settings, entity)
+    if manifest.tombstone_count:
+        live = _live_count(client, raw)
+        share = settings.tombstone_share if tombstone_share is None else tombstone_share
+        check_tombstone_share(entity, manifest.tombstone_count, live, share)
+    stage = _load_stage(client, settings, entity, landing, folder, manifest, raw, date_property)
+    _merge(client, manifest, raw, stage)
+    counts = _count(client, manifest, raw, read)
+    ledger.append(client, settings, manifest, counts, address)
+    client.delete_table(stage, not_found_ok=True)
+    logger.info("%s: %s", entity.table, counts)
+    return counts
+
+
+def _expected_table(client: bigquery.Client, settings: Settings, entity: Entity) -> bigquery.Table:
+    name = f"{settings.project}.{settings.dataset('raw')}.{entity.table}"
+    advice = "Run the DAG ops_warehouse__schema__upgrade, then clear this task."
+    try:
+        table = client.get_table(name)
+    except NotFound as error:
+        raise WarehouseError(f"the table {name} does not exist. {advice}") from error
+    expected = set(describe().tables[f"raw.{entity.table}"].columns.keys())
+    if absent := sorted(expected - {field.name for field in table.schema}):
+        raise WarehouseError(f"the table {name} lacks {', '.join(absent)}. {advice}")
+    return table
+
+
+def _live_count(client: bigquery.Client, raw: bigquery.Table) -> int:
+    rows = client.query(f"SELECT COUNT(*) AS n FROM `{raw.reference}` WHERE _deleted_at IS NULL").result()
+    return int(next(iter(rows))["n"])
+
+
+def _load_stage(
+    client: bigquery.Client,
+    settings: Settings,
+    entity: Entity,
+    landing: Landing,
+    folder: str,
+    manifest: Manifest,
+    raw: bigquery.Table,
+    date_property: str | None,
+) -> bigquery.TableReference:
+    name = "stage__" + manifest.run_id.replace("-", "_")
+    stage = bigquery.DatasetReference(settings.project, settings.dataset("ops")).table(name)
+    config = bigquery.LoadJobConfig(
+        schema=[_staged_field(field) for field in raw.schema if field.name not in MERGED_COLUMNS],
+        source_format=bigquery.SourceFormat.NEWLINE_DELIMITED_JSON,
+        write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
+    )
+
+    def start(job_id: str) -> bigquery.LoadJob:
+        file.seek(0)
+        return client.load_table_from_file(file, stage, job_id=job_id, job_config=config)
+
+    # On disk and not in memory: a first load has as many rows as the source.
+    with tempfile.TemporaryFile() as file:
+        _write_rows(file, entity, landing, folder, manifest, date_property)
+        run_job(client, f"{manifest.run_id}-load", start)
+    table = client.get_table(stage)
+    table.expires = datetime.now(UTC) + STAGE_LIFETIME
+    client.update_table(table, ["expires"])
+    return stage
+
+
+def _staged_field(field: bigquery.SchemaField) -> bigquery.SchemaField:
+    """JSON travels as text: a load job may take a string for a JSON string or for JSON to parse."""
+    kind = "STRING" if field.field_type == "JSON" else field.field_type
+    inner = tuple(_staged_field(each) for each in field.fields)
+    return bigquery.SchemaField(field.name, kind, field.mode, fields=inner)
+
+
+def _merged_value(field: bigquery.SchemaField) -> str:
+    """The expression that turns a staged value into the raw table's type."""
+    if field.field_type == "JSON":
+        return _parsed(field.name, field.name)
+    if field.field_type == "RECORD" and field.mode == "REPEATED":
+        parts = [
+            _parsed(f"p.{each.name}", each.name) if each.field_type == "JSON" else f"p.{each.name}"
+            for each in field.fields
+        ]
+        return (
+            f"ARRAY(SELECT AS STRUCT {', '.join(parts)} FROM UNNEST({field.name}) AS p WITH OFFSET AS o ORDER BY o) "
+            f"AS {field.name}"
+        )
+    return str(field.name)
+
+
+def _parsed(text: str, name: str) -> str:
+    # Without rounding, BigQuery refuses a number that has no exact FLOAT64.
+    return f"PARSE_JSON({text}, wide_number_mode => 'round') AS {name}"
+
+
+def _write_rows(
+    file: IO[bytes],
+    entity: Entity,
+    landing: Landing,
+    folder: str,
+    manifest: Manifest,
+    date_property: str | None,
+) -> None:
+    with gzip.open(file, "wt", compresslevel=3, encoding="utf-8") as lines:
+        for row in rows_of(entity, manifest, landing.pages(folder), date_property):
+            lines.write(json.dumps(row, separators=(",", ":")) + "\n")
+
+
+def _merge(
+    client: bigquery.Client, manifest: Manifest, raw: bigquery.Table, stage: bigquery.TableReference
+) -> None:
+    """One MERGE, atomic by itself; the stage is deduplicated, since matching a row twice is an error."""
+    fields = [field for field in raw.schema if field.name not in MERGED_COLUMNS]
+    staged = [field.name for field in fields]
+    content = [name for name in staged if name != "id"]
+    stamped = "_loaded_at = CURRENT_TIMESTAMP(), _run_id = @run_id"
+    is_newer = "S._extracted_at > T._extracted_at"
+    sql = f"""
+        MERGE `{raw.reference}` T
+        USING (
+            SELECT {", ".join(map(_merged_value, fields))}
+            FROM (
+                SELECT * FROM `{stage}`
+                WHERE TRUE
+                QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY _extracted_at DESC, _deleted_at IS NULL DESC) = 1
+            )
+        ) S
+        ON T.id = S.id
+        WHEN MATCHED AND {is_newer} AND S._deleted_at IS NOT NULL AND T._deleted_at IS NULL THEN
+            UPDATE SET {", ".join(f"{name} = S.{name}" for name in TOMBSTONE_COLUMNS)},
+                _extracted_at = S._extracted_at, {stamped}
+        WHEN MATCHED AND {is_newer} AND S._deleted_at IS NULL
+            AND (T._deleted_at IS NOT NULL OR S._content_hash IS DISTINCT FROM T._content_hash) THEN
+            UPDATE SET {", ".join(f"{name} = S.{name}" for name in content)}, {stamped}
+        WHEN MATCHED AND {is_newer} THEN
+            UPDATE SET _extracted_at = S._extracted_at
+        WHEN NOT MATCHED BY TARGET AND S._deleted_at IS NULL THEN
+            INSERT ({", ".join(staged)}, _first_seen_at, _loaded_at, _run_id)
+            VALUES ({", ".join(f"S.{name}" for name in staged)}, CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP(), @run_id)
+    """
+    config = bigquery.QueryJobConfig(
+        query_parameters=[bigquery.ScalarQueryParameter("run_id", "STRING", manifest.run_id)]
+    )
+    run_job(
+        client,
+        f"{manifest.run_id}-merge",
+        lambda job_id: client.query(sql, job_id=job_id, job_config=config, job_retry=None),
+    )
+
+
+def _count(client: bigquery.Client, manifest: Manifest, raw: bigquery.Table, read: int) -> Counts:
+    """Counted in the table rather than by the MERGE, whose own answer a killed client never saw."""
+    sql = f"""
+        SELECT
+            COUNTIF(_deleted_at IS NULL AND _first_seen_at = _loaded_at) AS inserted,
+            COUNTIF(_deleted_at IS NULL AND _first_seen_at < _loaded_at) AS updated,
+            COUNTIF(_deleted_at IS NOT NULL) AS tombstoned
+        FROM `{raw.reference}` WHERE _run_id = @run_id
+    """
+    config = bigquery.QueryJobConfig(
+        query_parameters=[bigquery.ScalarQueryParameter("run_id", "STRING", manifest.run_id)]
+    )
+    row = next(iter(client.query(sql, job_config=config).result()))
+    return Counts(read, row["inserted"], row["updated"], row["tombstoned"])

@@ -1,0 +1,15 @@
+"""DuckDB's extensions come from installed packages.
+
+local-bigquery lets DuckDB download icu, ducklake and spatial at its first start. The first two are installed
+here from wheels; spatial (81 MB, only for GEOGRAPHY) is left out.
+"""
+
+from duckdb_extensions import import_extension
+from local_bigquery.engine import database
+
+
+def apply() -> None:
+    """Install the extensions into the process's HOME."""
+    for name in ("icu", "ducklake"):
+        import_extension(name)
+    database.FUNCTIONS = [path for path in database.FUNCTIONS if path.stem != "geography"]

@@ -1,0 +1,23 @@
+"""What more than one test needs."""
+
+import zlib
+from collections.abc import Iterator
+
+import pytest
+
+from reporting.settings import Settings, read_settings
+from sandbox.bigquery.server import running
+
+
+@pytest.fixture(scope="session")
+def bigquery_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a local BigQuery that lives as long as the tests."""
+    with running(tmp_path_factory.mktemp("bigquery")) as address:
+        yield address
+
+
+@pytest.fixture
+def settings(bigquery_endpoint: str, request: pytest.FixtureRequest) -> Settings:
+    """Settings with datasets of the test's own."""
+    prefix = f"t{zlib.crc32(request.node.nodeid.encode())}_"
+    return read_settings({"BIGQUERY_EMULATOR_HOST": bigquery_endpoint, "REPORTING_DATASET_PREFIX": prefix})
