@@ -111,7 +111,7 @@ class Landing:
                     gzip.open(raw, "rt", encoding="utf-8") as lines,
                 ):
                     for line in lines:
-                        page = _from_line(json.loads(line))
+                        page = _from_line(json.loads(line, parse_int=_storable))
                         records += len(page.records)
                         tombstones += len(page.tombstones)
                         yield page
@@ -192,6 +192,12 @@ def _iso(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} is not kept in a landing")
+
+
+def _storable(digits: str) -> int | float:
+    """A whole number as a JSON column can hold it: beyond 64 bits only the nearest FLOAT64."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else float(digits)
 
 
 def _from_line(line: dict[str, Any]) -> Page:

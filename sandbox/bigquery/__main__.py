@@ -1,6 +1,7 @@
 """Serves the local BigQuery on loopback: `python -m sandbox.bigquery --port 9050 --data var/bigquery`.
 
-It checks no credentials, so it never listens beyond loopback.
+It checks no credentials, so it never listens beyond loopback. The port after the given one serves the Storage
+API. REPORTING_SANDBOX_SKIP_PATCHES names patches to leave out, with commas, for the patches' own tests.
 """
 
 import argparse
@@ -10,8 +11,9 @@ import socket
 import sys
 from pathlib import Path
 
-WRITTEN_FOR = "0.4.0"
+WRITTEN_FOR = {"local-bigquery": "0.4.0", "duckdb": "1.5.5"}
 HOST = "127.0.0.1"
+SKIP_VARIABLE = "REPORTING_SANDBOX_SKIP_PATCHES"
 
 
 def main() -> int:
@@ -19,33 +21,34 @@ def main() -> int:
     parser = argparse.ArgumentParser("sandbox.bigquery", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds everything it keeps")
-    parser.add_argument(
-        "--skip", default="", help="patches to leave out, with commas (for the patches' own tests)"
-    )
     options = parser.parse_args()
+    data, home = options.data.resolve() / "data", options.data.resolve() / "home"
 
-    version = importlib.metadata.version("local-bigquery")
-    if version != WRITTEN_FOR:
-        return _refuse(f"the patches are for local-bigquery {WRITTEN_FOR}, and {version} is installed.")
-    for port in (options.port, options.port + 1):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError as error:
-                return _refuse(f"port {port} cannot be used ({error.strerror}). End what listens there.")
+    reason = _wrong_version() or _port_in_use(options.port) or _port_in_use(options.port + 1)
+    if reason:
+        return _refuse(reason)
 
-    home = options.data.resolve() / "home"
     home.mkdir(parents=True, exist_ok=True)
     # DuckDB keeps its extensions in HOME: a private one leaves the owner's alone.
     os.environ["HOME"] = str(home)
 
+    # These import DuckDB and local-bigquery, which must see that HOME.
+    import duckdb
+
+    from sandbox.bigquery.compaction import compact
     from sandbox.bigquery.patches import ALL
 
-    skipped = set(filter(None, options.skip.split(",")))
+    skipped = set(filter(None, os.environ.get(SKIP_VARIABLE, "").split(",")))
+    if unknown := skipped - set(ALL):
+        return _refuse(f"{SKIP_VARIABLE} names no patch: {', '.join(sorted(unknown))}.")
     for name, apply in ALL.items():
         if name not in skipped:
             apply()
+
+    try:
+        compact(data)
+    except duckdb.IOException as error:
+        return _refuse(f"{data} cannot be opened: {str(error).splitlines()[0]}")
 
     from local_bigquery import cli
 
@@ -54,10 +57,28 @@ def main() -> int:
             *("--host", HOST),
             *("--port", str(options.port)),
             *("--grpc-port", str(options.port + 1)),
-            *("--data-dir", str(options.data.resolve() / "data")),
+            *("--data-dir", str(data)),
         ]
     )
     return 0
+
+
+def _wrong_version() -> str | None:
+    for package, wanted in WRITTEN_FOR.items():
+        found = importlib.metadata.version(package)
+        if found != wanted:
+            return f"the patches are for {package} {wanted}, and {found} is installed."
+    return None
+
+
+def _port_in_use(port: int) -> str | None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            return f"port {port} cannot be used ({error}). End what listens there, or choose another."
+    return None
 
 
 def _refuse(reason: str) -> int:

@@ -1,5 +1,6 @@
 """Starts and ends a local BigQuery as a process of its own. Standard library only."""
 
+import os
 import socket
 import subprocess
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv" / "sandbox" / "bin" / "python"
+SKIP_VARIABLE = "REPORTING_SANDBOX_SKIP_PATCHES"
 START_SECONDS = 120
 
 
@@ -31,6 +33,7 @@ def free_port() -> int:
 def running(data: Path, port: int | None = None, skip: tuple[str, ...] = ()) -> Iterator[str]:
     """Yield the address of a local BigQuery that keeps its data in `data`; it ends with the block.
 
+    `skip` names patches to leave out.
     Raises `RuntimeError` with the end of its log when it does not come up.
     """
     port = port or free_port()
@@ -38,18 +41,9 @@ def running(data: Path, port: int | None = None, skip: tuple[str, ...] = ()) -> 
     log = data / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [
-                PYTHON,
-                "-m",
-                "sandbox.bigquery",
-                "--port",
-                str(port),
-                "--data",
-                str(data),
-                "--skip",
-                ",".join(skip),
-            ],
+            [PYTHON, "-m", "sandbox.bigquery", "--port", str(port), "--data", str(data)],
             cwd=ROOT,
+            env=os.environ | {SKIP_VARIABLE: ",".join(skip)},
             stdout=out,
             stderr=subprocess.STDOUT,
         )

@@ -173,8 +173,7 @@ def _merged_value(field: bigquery.SchemaField) -> str:
 
 
 def _parsed(text: str, name: str) -> str:
-    # Without rounding, BigQuery refuses a number that has no exact FLOAT64.
-    return f"PARSE_JSON({text}, wide_number_mode => 'round') AS {name}"
+    return f"PARSE_JSON({text}) AS {name}"
 
 
 def _write_rows(

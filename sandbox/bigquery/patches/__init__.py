@@ -1,13 +1,30 @@
 """Mends of local-bigquery 0.4.0, one a module, each to be dropped when upstream has it.
 
-`extensions` must come first: without it nothing starts on a machine that cannot download.
+`extensions` comes first: without it nothing starts on a machine that cannot download. Several patches wrap the
+load job, and the last one applied sees a job first: a decorator is refused before anything is unpacked, and a
+file is unpacked before it is checked.
 """
 
-from sandbox.bigquery.patches import ctas_destination, extensions, gzip_upload, strict_load
+from collections.abc import Callable
 
-ALL = {
+from sandbox.bigquery.patches import (
+    ctas_destination,
+    extensions,
+    gzip_upload,
+    merge_in_transaction,
+    partition_decorator,
+    required_columns,
+    set_struct,
+    strict_load,
+)
+
+ALL: dict[str, Callable[[], None]] = {
     "extensions": extensions.apply,
     "ctas_destination": ctas_destination.apply,
-    "gzip_upload": gzip_upload.apply,
+    "set_struct": set_struct.apply,
+    "merge_in_transaction": merge_in_transaction.apply,
+    "required_columns": required_columns.apply,
     "strict_load": strict_load.apply,
+    "gzip_upload": gzip_upload.apply,
+    "partition_decorator": partition_decorator.apply,
 }

@@ -1,7 +1,8 @@
 """A CREATE TABLE AS SELECT job names the table that it made.
 
 BigQuery fills `configuration.query.destinationTable`; dbt asks for that table after building a model, and
-fails where it is absent. The query's own answer, which has no rows, must not be read from that table.
+fails with local-bigquery 0.4.0, which leaves it out. The query's own answer, which has no rows, must not be
+read from that table. Drop it when upstream names the table.
 """
 
 from typing import Any

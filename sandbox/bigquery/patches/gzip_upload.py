@@ -1,4 +1,7 @@
-"""A gzipped upload of NDJSON or CSV is read as BigQuery reads it."""
+"""A gzipped upload of NDJSON or CSV is read as BigQuery reads it.
+
+local-bigquery 0.4.0 takes the packed bytes for text. Drop it when upstream unpacks them.
+"""
 
 import gzip
 import os

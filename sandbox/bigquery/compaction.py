@@ -1,0 +1,90 @@
+"""Keeps the local BigQuery quick: run before it serves, while nothing else has its files open.
+
+Each statement that writes leaves a Parquet file (and a file of deleted rows for an UPDATE or a MERGE) and a
+snapshot of the lake; each job leaves a record, and each query a table with its answer. Nothing ever takes
+them away, and every statement lists them all.
+
+No step can lose a row: a step is one transaction of the catalogue, which DuckDB's log makes whole again after a
+kill, and a file is deleted only after the transaction that stopped using it.
+"""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+
+# BigQuery lets one look back at a table for seven days; here that costs a file a statement.
+SNAPSHOTS_KEPT = timedelta(days=1)
+JOBS_KEPT = timedelta(days=7)
+NEWEST_JOBS_KEPT = 500
+# A file of which this share is deleted is written anew.
+DELETED_SHARE = 0.1
+
+
+def compact(
+    data: Path,
+    snapshots_kept: timedelta = SNAPSHOTS_KEPT,
+    jobs_kept: timedelta = JOBS_KEPT,
+    newest_jobs_kept: int = NEWEST_JOBS_KEPT,
+) -> None:
+    """Merge small files and expire old snapshots, jobs and answers in `data`, local-bigquery's folder.
+
+    Raises `duckdb.IOException` when another process has the folder open.
+    """
+    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+        jobs = data / "emulator.duckdb"
+        if jobs.exists():
+            connection.execute(f"ATTACH {_text(jobs)} AS emulator")
+            _expire_jobs(connection, jobs_kept, newest_jobs_kept)
+            connection.execute("CHECKPOINT emulator")
+            connection.execute("DETACH emulator")
+        for catalogue in sorted(data.glob("*.ducklake")):
+            # The same folder as local-bigquery gives: a lake opens with no other.
+            folder = f"{catalogue.with_suffix('')}/"
+            connection.execute(f"ATTACH {_text(f'ducklake:{catalogue}')} AS lake (DATA_PATH {_text(folder)})")
+            _compact_lake(connection, snapshots_kept)
+            connection.execute("DETACH lake")
+
+
+def _compact_lake(connection: duckdb.DuckDBPyConnection, kept: timedelta) -> None:
+    connection.execute("CALL ducklake_rewrite_data_files('lake', delete_threshold => ?)", [DELETED_SHARE])
+    connection.execute("CALL ducklake_merge_adjacent_files('lake')")
+    # The newest snapshot always stays, however old it is.
+    connection.execute(
+        f"CALL ducklake_expire_snapshots('lake', older_than => now() - INTERVAL '{kept.total_seconds()} seconds')"
+    )
+    connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
+
+
+def _expire_jobs(connection: duckdb.DuckDBPyConnection, kept: timedelta, newest_kept: int) -> None:
+    # A job that had not ended when the server did will never end: whoever waits for it must hear so.
+    connection.execute(
+        """
+        DELETE FROM emulator.jobs
+        WHERE state <> 'DONE'
+            OR creation_time < epoch_ms(now()) - ?
+            OR (project_id, job_id) NOT IN (
+                SELECT (project_id, job_id) FROM emulator.jobs ORDER BY creation_time DESC LIMIT ?
+            )
+        """,
+        [int(kept.total_seconds() * 1000), newest_kept],
+    )
+    answers = connection.execute(
+        """
+        SELECT table_name FROM duckdb_tables()
+        WHERE database_name = 'emulator' AND schema_name = '_results'
+            AND table_name NOT IN (SELECT project_id || ':' || job_id FROM emulator.jobs)
+        """
+    ).fetchall()
+    for (name,) in answers:
+        quoted = name.replace('"', '""')
+        connection.execute(f'DROP TABLE emulator._results."{quoted}"')
+
+
+def _text(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+if __name__ == "__main__":
+    compact(Path(sys.argv[1]))

@@ -1,0 +1,78 @@
+"""Measures what compaction brings: `python -m sandbox.bigquery.measure [STATEMENTS]`. Standard library only."""
+
+import json
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from sandbox.bigquery.server import running
+
+REPEATS = 15
+QUERY = "SELECT COUNT(*) AS rows, SUM(n) AS total FROM measure.target"
+
+
+def main(statements: int) -> None:
+    """Write with that many statements, INSERTs and MERGEs by turns, and print what a restart changes."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        with running(data) as address:
+            run(address, "CREATE SCHEMA measure")
+            run(address, "CREATE TABLE measure.target (id INT64, n INT64)")
+            report("empty", address, data)
+            began = time.perf_counter()
+            for number in range(statements):
+                run(address, statement(number))
+            print(f"{statements} statements: {time.perf_counter() - began:.0f} s", flush=True)
+            before = report("before the restart", address, data)
+        began = time.perf_counter()
+        with running(data) as address:
+            print(f"restart with compaction: {time.perf_counter() - began:.1f} s")
+            after = report("after the restart", address, data)
+        if before != after:
+            raise SystemExit(f"rows differ: {before} before, {after} after")
+
+
+def statement(number: int) -> str:
+    """An INSERT of a row, or every third time a MERGE that changes a row and adds one."""
+    if number % 3:
+        return f"INSERT INTO measure.target (id, n) VALUES ({number}, {number})"
+    source = f"SELECT * FROM UNNEST([{number}, {number - 1}]) AS id"
+    return (
+        f"MERGE measure.target T USING ({source}) S ON T.id = S.id "
+        "WHEN MATCHED THEN UPDATE SET n = T.n + 1 WHEN NOT MATCHED THEN INSERT (id, n) VALUES (S.id, 0)"
+    )
+
+
+def run(address: str, sql: str) -> list[list[str]]:
+    """The rows of a statement."""
+    body = json.dumps({"query": sql, "useLegacySql": False, "timeoutMs": 60_000}).encode()
+    request = urllib.request.Request(  # noqa: S310
+        f"{address}/bigquery/v2/projects/local/queries", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as response:  # noqa: S310
+        answer = json.load(response)
+    return [[field["v"] for field in row["f"]] for row in answer.get("rows", [])]
+
+
+def report(moment: str, address: str, data: Path) -> list[list[str]]:
+    """Print the time of two statements and the number of files; return the rows of the second."""
+    times = {}
+    for name, sql in (("SELECT 1", "SELECT 1 AS one"), ("query", QUERY)):
+        spans = []
+        for _ in range(REPEATS):
+            began = time.perf_counter()
+            rows = run(address, sql)
+            spans.append(time.perf_counter() - began)
+        times[name] = sorted(spans)[REPEATS // 2] * 1000
+    files = sum(1 for _ in data.rglob("*.parquet"))
+    print(
+        f"{moment}: SELECT 1 {times['SELECT 1']:.0f} ms, query {times['query']:.0f} ms, {files} files",
+        flush=True,
+    )
+    return rows
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5000)
