@@ -153,10 +153,10 @@ class NotionSource:
                     answer = self._query(data_source, edited_since, created_since, cursor)
                 except _InvalidCursorError:
                     # A cursor that expired is not the end: the window begins anew after what was read.
-                    restarts += 1
+                    restarts = restarts + 1 if last_created == created_since else 0
                     if restarts > CURSOR_RESTARTS:
                         raise IncompleteReadError(
-                            f"Notion refused its own cursors of '{title_of(data_source)}' {restarts} times; "
+                            f"Notion keeps refusing its own cursors of '{title_of(data_source)}'; "
                             "nothing was loaded. Run the task again."
                         ) from None
                     break

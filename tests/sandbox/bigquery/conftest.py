@@ -1,0 +1,48 @@
+"""Servers with and without the patches; `bigquery_endpoint`, with all of them, is shared by all tests."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from google.cloud import bigquery
+
+from reporting.settings import read_settings
+from reporting.warehouse.client import connect
+from sandbox.bigquery import server
+
+# Without `extensions` nothing starts on a machine that cannot download.
+PATCHES = (
+    "ctas_destination",
+    "set_struct",
+    "merge_in_transaction",
+    "required_columns",
+    "strict_load",
+    "gzip_upload",
+    "partition_decorator",
+)
+
+
+@pytest.fixture(scope="session")
+def client_of() -> Callable[[str], bigquery.Client]:
+    """Makes a client of the server at an address, on which the dataset `patches` exists."""
+
+    def make(address: str) -> bigquery.Client:
+        client = connect(read_settings({"BIGQUERY_EMULATOR_HOST": address}))
+        client.create_dataset("patches", exists_ok=True)
+        return client
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def patched(bigquery_endpoint: str, client_of: Callable[[str], bigquery.Client]) -> bigquery.Client:
+    """A client of the server with all patches."""
+    return client_of(bigquery_endpoint)
+
+
+@pytest.fixture(scope="session")
+def unpatched(
+    tmp_path_factory: pytest.TempPathFactory, client_of: Callable[[str], bigquery.Client]
+) -> Iterator[bigquery.Client]:
+    """A client of a server with none of them."""
+    with server.running(tmp_path_factory.mktemp("unpatched"), skip=PATCHES) as address:
+        yield client_of(address)
