@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,7 +18,9 @@ class SettingError(ValueError):
 class Settings:
     """Every setting of the project. Sizes are in bytes, shares between 0 and 1.
 
-    `emulator_host` is the address of a local BigQuery (None: the real one).
+    `emulator_host` is the address of a local BigQuery (None: the real one). `names` says, by raw table, what an
+    entity is called in its source where that differs from the default (a name or an id), and `date_properties`
+    which property dates its rows.
     """
 
     project: str
@@ -29,6 +31,8 @@ class Settings:
     timezone: str
     tombstone_share: float
     emulator_host: str | None
+    names: Mapping[str, str] = field(default_factory=dict)
+    date_properties: Mapping[str, str] = field(default_factory=dict)
 
     def dataset(self, name: str) -> str:
         """The name of a dataset in this environment."""
@@ -47,7 +51,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             value = type(default)(given)
         except ValueError:
             value = least - 1
-        if value < least or (most is not None and value > most):
+        # Not the negation of its parts: a comparison with NaN is never true.
+        if not (least <= value and (most is None or value <= most)):
             bounds = f"of at least {least}" if most is None else f"between {least} and {most}"
             raise SettingError(
                 f"{PREFIX}{name} is '{given}'; it takes a number {bounds} (default {default})."
@@ -71,4 +76,15 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         timezone=timezone,
         tombstone_share=number("TOMBSTONE_SHARE", 0.2, 0.0, 1.0),
         emulator_host=emulator_host,
+        names=_per_table(environment, "NAME_"),
+        date_properties=_per_table(environment, "DATE_PROPERTY_"),
     )
+
+
+def _per_table(environment: Mapping[str, str], kind: str) -> dict[str, str]:
+    start = f"{PREFIX}{kind}"
+    return {
+        name.removeprefix(start).lower(): value.strip()
+        for name, value in environment.items()
+        if name.startswith(start) and value.strip()
+    }

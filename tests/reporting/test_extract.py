@@ -1,0 +1,82 @@
+"""From the source to the warehouse and back again: what the two tasks of a DAG do."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from google.cloud import bigquery
+
+from reporting.entities import NOTION
+from reporting.extract import extract
+from reporting.landing import Landing, Refresh
+from reporting.settings import Settings, read_settings
+from reporting.sources.base import NotFoundError
+from reporting.warehouse import schema
+from reporting.warehouse.client import connect
+from reporting.warehouse.ledger import Counts
+from reporting.warehouse.load import TombstoneGuardError, load
+from tests.notion_server import START, Notion, iso, source_over
+
+DAILY = NOTION[0]
+DATE = {"Date": {"id": "d", "name": "Date", "type": "date"}}
+
+
+class Round:
+    """Runs extract and load of the daily habits against one Notion."""
+
+    def __init__(self, client: bigquery.Client, settings: Settings, folder: Path) -> None:
+        self.client, self.settings = client, settings
+        self.landing = Landing(str(folder))
+        self.notion = Notion([START + timedelta(days=day) for day in range(12)])
+        self.notion.sources[0]["properties"] = DATE
+
+    def run(self, refresh: Refresh) -> Counts:
+        folder = extract(self.client, self.settings, DAILY, refresh, source_over(self.notion), self.landing)
+        return load(self.client, self.settings, DAILY, self.landing, folder)
+
+    def edit(self, page_id: str) -> None:
+        self.notion.pages[page_id] |= {"last_edited_time": iso(datetime.now(UTC)), "url": "edited"}
+
+
+@pytest.fixture
+def rounds(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Round:
+    assert settings.emulator_host
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", settings.emulator_host)
+    monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
+    client = connect(read_settings())
+    schema.upgrade(client)
+    return Round(client, settings, tmp_path)
+
+
+def test_rounds_after_the_first_bring_only_what_changed(rounds: Round) -> None:
+    assert rounds.run("changed") == Counts(12, 12, 0, 0)
+    assert rounds.run("changed") == Counts()
+    rounds.edit("p00003")
+    assert rounds.run("changed") == Counts(1, 0, 1, 0)
+    rounds.notion.pages["p00005"]["in_trash"] = True
+    rounds.notion.pages["new"] = {**rounds.notion.pages["p00001"], "id": "new"}
+    rounds.edit("p00007")
+    assert rounds.run("full") == Counts(13, 1, 1, 1)
+    assert rounds.run("full") == Counts(12, 0, 0, 0)
+
+
+def test_a_sweep_that_misses_too_much_stops_before_it_asks(rounds: Round) -> None:
+    rounds.run("full")
+    for page in list(rounds.notion.pages.values())[:6]:
+        page["in_trash"] = True
+    with pytest.raises(TombstoneGuardError, match="misses 6 of 12 rows"):
+        rounds.run("full")
+
+
+def test_a_database_without_a_date_is_said_before_it_is_read(rounds: Round) -> None:
+    rounds.notion.sources[0]["properties"] = {}
+    with pytest.raises(NotFoundError, match="exactly one date property"):
+        rounds.run("full")
+    assert rounds.notion.queries == []
+
+
+def test_the_database_is_configuration(rounds: Round) -> None:
+    rounds.settings = replace(rounds.settings, names={DAILY.table: "Nothing"})
+    with pytest.raises(NotFoundError, match="no Notion database named 'Nothing'"):
+        rounds.run("full")

@@ -1,0 +1,39 @@
+"""Settings: defaults, and plain words for what cannot be used."""
+
+import pytest
+
+from reporting.settings import SettingError, read_settings
+
+
+def test_the_defaults_need_no_environment() -> None:
+    settings = read_settings({})
+    assert (settings.dataset("raw"), settings.timezone, settings.tombstone_share) == ("raw", "UTC", 0.2)
+    assert settings.emulator_host is None
+
+
+def test_names_and_date_properties_are_by_table() -> None:
+    settings = read_settings(
+        {
+            "REPORTING_NAME_NOTION__DAILY_HABITS": "My days",
+            "REPORTING_DATE_PROPERTY_NOTION__DAILY_HABITS": "Day",
+            "REPORTING_NAME_NOTION__WEEKLY_HABITS": " ",
+        }
+    )
+    assert settings.names == {"notion__daily_habits": "My days"}
+    assert settings.date_properties == {"notion__daily_habits": "Day"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TOMBSTONE_SHARE", "1.5"),
+        ("TOMBSTONE_SHARE", "a fifth"),
+        ("TOMBSTONE_SHARE", "nan"),
+        ("MAXIMUM_BYTES_BILLED", "1"),
+        ("TIMEZONE", "Europe/Nowhere"),
+        ("TIMEZONE", "../etc/passwd"),
+    ],
+)
+def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=f"REPORTING_{name} is '"):
+        read_settings({f"REPORTING_{name}": value})
