@@ -1,0 +1,53 @@
+"""The grammar of DAG ids: `[layer]_[source]__[entity]__[refresh]`, in lower case.
+
+raw_notion__daily_habits__changed
+"""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+LAYERS = ("raw", "staging", "mart", "report", "ops")
+REFRESHES = ("full", "changed")
+# A report or a piece of upkeep is named by what it does instead of by what it reads.
+VERB_LAYERS = ("report", "ops")
+_WORD = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
+
+
+@dataclass(frozen=True, slots=True)
+class DagId:
+    """The parts of a DAG id. Raises `ValueError`, with the grammar, when they do not make one."""
+
+    layer: str
+    source: str
+    entity: str
+    refresh: str
+
+    GRAMMAR: ClassVar[re.Pattern[str]] = re.compile(
+        rf"(?P<layer>{'|'.join(LAYERS)})_(?P<source>{_WORD})__(?P<entity>{_WORD})__(?P<refresh>{_WORD})"
+    )
+
+    def __post_init__(self) -> None:
+        match = self.GRAMMAR.fullmatch(str(self))
+        parts = (self.layer, self.source, self.entity, self.refresh)
+        if match is None or match.groups() != parts or not self._has_known_refresh():
+            raise ValueError(
+                f"'{self}' is no DAG id: expected [layer]_[source]__[entity]__[refresh] in lower case, with a layer of "
+                f"{', '.join(LAYERS)} and a refresh of {' or '.join(REFRESHES)} (a verb for {' and '.join(VERB_LAYERS)})."
+            )
+
+    def __str__(self) -> str:
+        return f"{self.layer}_{self.source}__{self.entity}__{self.refresh}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The parts of `text`."""
+        match = cls.GRAMMAR.fullmatch(text)
+        if match is None:
+            raise ValueError(
+                f"'{text}' is no DAG id: expected [layer]_[source]__[entity]__[refresh] in lower case."
+            )
+        return cls(**match.groupdict())
+
+    def _has_known_refresh(self) -> bool:
+        return self.refresh in REFRESHES or self.layer in VERB_LAYERS
