@@ -33,9 +33,7 @@ def main() -> int:
     os.environ["HOME"] = str(home)
 
     # These import DuckDB and local-bigquery, which must see that HOME.
-    import duckdb
-
-    from sandbox.bigquery.compaction import compact
+    from sandbox.bigquery.compaction import DataError, compact
     from sandbox.bigquery.patches import ALL
 
     skipped = set(filter(None, os.environ.get(SKIP_VARIABLE, "").split(",")))
@@ -47,8 +45,8 @@ def main() -> int:
 
     try:
         compact(data)
-    except duckdb.IOException as error:
-        return _refuse(f"{data} cannot be opened: {str(error).splitlines()[0]}")
+    except DataError as error:
+        return _refuse(f"{data} cannot be opened: {error}")
 
     from local_bigquery import cli
 

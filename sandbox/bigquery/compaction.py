@@ -9,6 +9,8 @@ kill, and a file is deleted only after the transaction that stopped using it.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +24,10 @@ NEWEST_JOBS_KEPT = 500
 DELETED_SHARE = 0.1
 
 
+class DataError(Exception):
+    """The folder cannot be opened; the message says why."""
+
+
 def compact(
     data: Path,
     snapshots_kept: timedelta = SNAPSHOTS_KEPT,
@@ -30,21 +36,31 @@ def compact(
 ) -> None:
     """Merge small files and expire old snapshots, jobs and answers in `data`, local-bigquery's folder.
 
-    Raises `duckdb.IOException` when another process has the folder open.
+    What cannot be compacted is named on standard error and stays as it is: slow is better than absent. Raises
+    `DataError` when a file cannot be opened at all, for one because another process has it open.
     """
-    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
-        jobs = data / "emulator.duckdb"
-        if jobs.exists():
-            connection.execute(f"ATTACH {_text(jobs)} AS emulator")
+    jobs = data / "emulator.duckdb"
+    if jobs.exists():
+        with _attached(f"{_text(jobs)} AS emulator") as connection:
             _expire_jobs(connection, jobs_kept, newest_jobs_kept)
-            connection.execute("CHECKPOINT emulator")
-            connection.execute("DETACH emulator")
-        for catalogue in sorted(data.glob("*.ducklake")):
-            # The same folder as local-bigquery gives: a lake opens with no other.
-            folder = f"{catalogue.with_suffix('')}/"
-            connection.execute(f"ATTACH {_text(f'ducklake:{catalogue}')} AS lake (DATA_PATH {_text(folder)})")
+    for catalogue in sorted(data.glob("*.ducklake")):
+        # The same folder as local-bigquery gives: a lake opens with no other.
+        folder = f"{catalogue.with_suffix('')}/"
+        with _attached(f"{_text(f'ducklake:{catalogue}')} AS lake (DATA_PATH {_text(folder)})") as connection:
             _compact_lake(connection, snapshots_kept)
-            connection.execute("DETACH lake")
+
+
+@contextmanager
+def _attached(source: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+        try:
+            connection.execute(f"ATTACH {source}")
+        except duckdb.Error as error:
+            raise DataError(str(error).splitlines()[0]) from error
+        try:
+            yield connection
+        except duckdb.Error as error:
+            print(f"Not compacted: {str(error).splitlines()[0]}", file=sys.stderr)
 
 
 def _compact_lake(connection: duckdb.DuckDBPyConnection, kept: timedelta) -> None:
@@ -54,10 +70,15 @@ def _compact_lake(connection: duckdb.DuckDBPyConnection, kept: timedelta) -> Non
     connection.execute(
         f"CALL ducklake_expire_snapshots('lake', older_than => now() - INTERVAL '{kept.total_seconds()} seconds')"
     )
+    _clean_up(connection)
+
+
+def _clean_up(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
 
 
 def _expire_jobs(connection: duckdb.DuckDBPyConnection, kept: timedelta, newest_kept: int) -> None:
+    connection.execute("BEGIN")
     # A job that had not ended when the server did will never end: whoever waits for it must hear so.
     connection.execute(
         """
@@ -80,11 +101,9 @@ def _expire_jobs(connection: duckdb.DuckDBPyConnection, kept: timedelta, newest_
     for (name,) in answers:
         quoted = name.replace('"', '""')
         connection.execute(f'DROP TABLE emulator._results."{quoted}"')
+    connection.execute("COMMIT")
+    connection.execute("CHECKPOINT emulator")
 
 
 def _text(value: object) -> str:
     return "'" + str(value).replace("'", "''") + "'"
-
-
-if __name__ == "__main__":
-    compact(Path(sys.argv[1]))

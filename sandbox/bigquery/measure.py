@@ -14,7 +14,7 @@ QUERY = "SELECT COUNT(*) AS rows, SUM(n) AS total FROM measure.target"
 
 
 def main(statements: int) -> None:
-    """Write with that many statements, INSERTs and MERGEs by turns, and print what a restart changes."""
+    """Run that many statements, MERGE, INSERT and SELECT by turns, and print what a restart changes."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         with running(data) as address:
@@ -35,10 +35,12 @@ def main(statements: int) -> None:
 
 
 def statement(number: int) -> str:
-    """An INSERT of a row, or every third time a MERGE that changes a row and adds one."""
-    if number % 3:
+    """A MERGE that changes a row and adds one, an INSERT of a row, or a SELECT: each leaves files of its own kind."""
+    if number % 3 == 2:
+        return QUERY
+    if number % 3 == 1:
         return f"INSERT INTO measure.target (id, n) VALUES ({number}, {number})"
-    source = f"SELECT * FROM UNNEST([{number}, {number - 1}]) AS id"
+    source = f"SELECT * FROM UNNEST([{number}, {number - 2}]) AS id"
     return (
         f"MERGE measure.target T USING ({source}) S ON T.id = S.id "
         "WHEN MATCHED THEN UPDATE SET n = T.n + 1 WHEN NOT MATCHED THEN INSERT (id, n) VALUES (S.id, 0)"

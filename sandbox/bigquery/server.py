@@ -33,10 +33,10 @@ def free_port() -> int:
 def running(data: Path, port: int | None = None, skip: tuple[str, ...] = ()) -> Iterator[str]:
     """Yield the address of a local BigQuery that keeps its data in `data`; it ends with the block.
 
-    `skip` names patches to leave out.
-    Raises `RuntimeError` with the end of its log when it does not come up.
+    `skip` names patches to leave out. Raises `RuntimeError` with the end of its log when it does not come up.
     """
     port = port or free_port()
+    data = data.resolve()
     data.mkdir(parents=True, exist_ok=True)
     log = data / "server.log"
     with log.open("wb") as out:

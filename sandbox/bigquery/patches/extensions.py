@@ -1,7 +1,8 @@
 """DuckDB's extensions come from installed packages.
 
-local-bigquery 0.4.0 lets DuckDB download icu, ducklake and spatial at its first start. The first two are installed
-here from wheels; spatial (81 MB, only for GEOGRAPHY) is left out. Drop it when upstream starts without a download.
+local-bigquery 0.4.0 lets DuckDB download icu, ducklake and spatial at its first start. The first two are
+installed here from wheels; spatial (81 MB, only for GEOGRAPHY) is left out. Drop it when upstream starts
+without a download.
 """
 
 from duckdb_extensions import import_extension

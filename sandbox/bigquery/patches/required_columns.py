@@ -20,11 +20,17 @@ def apply() -> None:
         is_made = config.writeDisposition == "WRITE_TRUNCATE" or not tables.exists(*reference)
         statistics = run_load(cursor, config, upload)
         fields = (config.schema_ and config.schema_.fields) or []
-        for field in fields if is_made else []:
-            if field.mode == "REQUIRED":
-                column = database.quote(field.name)
-                cursor.execute(f"ALTER TABLE {tables.name(*reference)} ALTER COLUMN {column} SET NOT NULL")
+        if is_made:
+            # Under the lock of the table's writers: another load job may be appending to it by now.
+            with database.writing(*reference):
+                _constrain(cursor, tables.name(*reference), fields)
         return statistics
 
     load.run = run
     runner.HANDLERS["load"] = run
+
+
+def _constrain(cursor: Any, table: str, fields: list[Any]) -> None:
+    for field in fields:
+        if field.mode == "REQUIRED":
+            cursor.execute(f"ALTER TABLE {table} ALTER COLUMN {database.quote(field.name)} SET NOT NULL")

@@ -10,14 +10,10 @@ from reporting.warehouse.client import connect
 from sandbox.bigquery import server
 
 # Without `extensions` nothing starts on a machine that cannot download.
-PATCHES = (
-    "ctas_destination",
-    "set_struct",
-    "merge_in_transaction",
-    "required_columns",
-    "strict_load",
-    "gzip_upload",
-    "partition_decorator",
+PATCHES = tuple(
+    module.stem
+    for module in (server.ROOT / "sandbox" / "bigquery" / "patches").glob("*.py")
+    if module.stem not in ("__init__", "extensions")
 )
 
 

@@ -1,7 +1,10 @@
 """Compaction makes the folder small and keeps every row, even when killed."""
 
+import json
 import os
+import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from sandbox.bigquery import server
 
 ClientOf = Callable[[str], bigquery.Client]
 ROWS = 20
+MOMENTS = 10
 
 
 def rows(client: bigquery.Client) -> list[tuple[int, int]]:
@@ -38,17 +42,32 @@ def parquet_files(data: Path) -> int:
     return sum(1 for _ in data.rglob("*.parquet"))
 
 
-def compaction(data: Path, arguments: str = "") -> subprocess.Popen[bytes]:
-    """Compaction by itself, in a process of its own."""
+def compaction(
+    data: Path, arguments: str = "", before: str = "", read: bool = False
+) -> subprocess.Popen[bytes]:
+    """Compaction in a process of its own, after the code `before`; `read` has it print the rows afterwards."""
     code = (
         "from datetime import timedelta; from pathlib import Path; from sandbox.bigquery.compaction import compact;"
-        f"compact(Path({str(data / 'data')!r}) {arguments})"
+        f"data = Path({str(data / 'data')!r}); {before} compact(data {arguments});"
     )
+    if read:
+        code += READ
     return subprocess.Popen(
-        [server.PYTHON, "-c", code], cwd=server.ROOT, env=os.environ | {"HOME": str(data / "home")}
+        [server.PYTHON, "-c", code],
+        cwd=server.ROOT,
+        env=os.environ | {"HOME": str(data / "home")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
 
 
+READ = """
+import duckdb, json
+lake = duckdb.connect()
+lake.execute(f"ATTACH 'ducklake:{data}/local.ducklake' AS lake")
+print(json.dumps(lake.execute("SELECT id, n FROM lake.patches.t ORDER BY id").fetchall()))
+"""
+NO_CLEAN_UP = "import sandbox.bigquery.compaction as c; c._clean_up = lambda connection: None;"
 ALL_EXPIRED = ", timedelta(0), timedelta(0), 0"
 
 
@@ -62,6 +81,39 @@ def test_rows_survive_a_restart_in_fewer_files(tmp_path: Path, client_of: Client
         assert parquet_files(tmp_path) < before
         client.query("INSERT INTO patches.t (id, n) VALUES (100, 1)").result()
         assert rows(client) == [*expected, (100, 1)]
+
+
+def test_values_of_every_type_survive(tmp_path: Path, client_of: ClientOf) -> None:
+    def read(client: bigquery.Client) -> list[tuple]:
+        sql = "SELECT * REPLACE (TO_JSON_STRING(j) AS j) FROM patches.typed ORDER BY id"
+        return [tuple(row.values()) for row in client.query(sql).result()]
+
+    with server.running(tmp_path) as address:
+        client = client_of(address)
+        client.query(
+            "CREATE TABLE patches.typed (id INT64 NOT NULL, s STRING, j JSON, a ARRAY<STRING>, "
+            "r STRUCT<x STRING, y STRUCT<z FLOAT64>>, m NUMERIC, t TIMESTAMP, d DATE, b BYTES) "
+            "PARTITION BY DATE(t) CLUSTER BY id"
+        ).result()
+        for number in range(6):
+            client.query(
+                f"INSERT INTO patches.typed (id, s, j, a, r, m, t, d, b) VALUES ({number}, 'é😀', "
+                f"JSON '{{\"k\": [{number}, null]}}', ['x', 'y'], "
+                f"STRUCT('p' AS x, STRUCT({number}.5 AS z) AS y), NUMERIC '0.000000001', "
+                f"TIMESTAMP '2026-01-0{number + 1} 00:00:00.123456+00', DATE '2026-01-01', b'\\x00\\xff'), "
+                f"({number + 10}, NULL, NULL, [], NULL, NULL, NULL, NULL, NULL)"
+            ).result()
+            if number == 2:
+                client.query("ALTER TABLE patches.typed ADD COLUMN later STRING").result()
+                client.query("UPDATE patches.typed SET later = 'l' WHERE id < 2").result()
+            if number == 5:
+                client.query("ALTER TABLE patches.typed DROP COLUMN d").result()
+        expected, schema = read(client), client.get_table("patches.typed").schema
+    assert compaction(tmp_path, ALL_EXPIRED).wait(60) == 0
+    with server.running(tmp_path) as address:
+        client = client_of(address)
+        assert read(client) == expected
+        assert client.get_table("patches.typed").schema == schema
 
 
 def test_everything_old_expires(tmp_path: Path, client_of: ClientOf) -> None:
@@ -82,17 +134,37 @@ def test_everything_old_expires(tmp_path: Path, client_of: ClientOf) -> None:
 def test_no_row_is_lost_when_compaction_is_killed(tmp_path: Path, client_of: ClientOf) -> None:
     with server.running(tmp_path) as address:
         expected = fill(client_of(address))
+    untouched = shutil.copytree(tmp_path / "data", tmp_path / "untouched")
+    began = time.perf_counter()
+    assert compaction(tmp_path, ALL_EXPIRED).wait(60) == 0
+    span = time.perf_counter() - began
     killed = 0
-    # Compaction takes some 0.5 s: these moments lie all over it.
-    for tenths in range(1, 9):
+    for moment in range(1, MOMENTS + 1):
+        shutil.rmtree(tmp_path / "data")
+        shutil.copytree(untouched, tmp_path / "data")
         process = compaction(tmp_path, ALL_EXPIRED)
         try:
-            process.wait(tenths / 10)
+            process.wait(span * moment / (MOMENTS + 1))
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
-            killed += 1
-    assert killed
-    assert compaction(tmp_path, ALL_EXPIRED).wait(60) == 0
+            killed += process.wait() < 0
+        # As the next start does: after it, the rows are there.
+        again = compaction(tmp_path, ALL_EXPIRED, read=True)
+        assert json.loads(again.communicate(timeout=60)[0]) == [list(row) for row in expected]
+        assert again.returncode == 0
+    assert killed > MOMENTS // 2
+
+
+def test_files_that_a_killed_clean_up_deleted_do_no_harm(tmp_path: Path, client_of: ClientOf) -> None:
     with server.running(tmp_path) as address:
-        assert rows(client_of(address)) == expected
+        expected = fill(client_of(address))
+    originals = set(tmp_path.glob("data/**/*.parquet"))
+    # All is merged and expired, and of the files to be deleted one is gone.
+    uncleaned = compaction(tmp_path, ALL_EXPIRED, before=NO_CLEAN_UP)
+    assert uncleaned.wait(60) == 0
+    originals.pop().unlink()
+    again = compaction(tmp_path, ALL_EXPIRED, read=True)
+    output, complaints = again.communicate(timeout=60)
+    assert json.loads(output) == [list(row) for row in expected]
+    assert complaints == b""
+    assert parquet_files(tmp_path / "data") <= 2
