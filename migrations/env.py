@@ -1,11 +1,13 @@
 """Runs the revisions over one connection to BigQuery, real or local.
 
-The caller hands the connection's client over in `config.attributes["client"]`; without one, a client is made
-from the environment's settings.
+The caller hands the connection's client over in `config.attributes["client"]`. Airflow's Alembic operator hands
+over an address without credentials, so then the client is made from the Airflow connection. Without either, it is
+made from the environment's settings.
 """
 
 import sqlalchemy as sa
 from alembic import context
+from google.cloud import bigquery
 
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
@@ -16,9 +18,22 @@ settings = read_settings()
 OPS = settings.dataset("ops")
 
 
+def connected() -> bigquery.Client:
+    """The client to run the revisions with."""
+    given = config.attributes.get("client")
+    if given is not None:
+        return given
+    if config.get_main_option("sqlalchemy.url"):
+        # Airflow is not for the command line: importing it takes seconds.
+        from reporting.orchestration.connections import warehouse
+
+        return warehouse(settings)
+    return connect(settings)
+
+
 def run() -> None:
     """Apply the revisions; BigQuery's DDL is not transactional, so each revision is one concern."""
-    client = config.attributes.get("client") or connect(settings)
+    client = connected()
     # The version table is in a dataset that must be there before the first revision can be recorded.
     client.create_dataset(OPS, exists_ok=True)
     # Both parts of the address are needed: the dialect builds a client of its own unless told otherwise.

@@ -7,3 +7,12 @@ fail() {
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2
     exit 1
 }
+
+# Becomes the command of that name in plugins/reporting/commands.
+run_command() {
+    local name=$1
+    shift
+    cd "$ROOT"
+    export PYTHONPATH="$ROOT/plugins:$ROOT"
+    exec "$VENV/airflow/bin/python" -m "reporting.commands.$name" "$@"
+}

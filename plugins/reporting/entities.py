@@ -8,7 +8,8 @@ class Entity:
     """What is read from a source into one raw table.
 
     `default_name` is what it is called in the source unless configured otherwise. `is_dated` says whether a row
-    has a date of its own. `is_optional` says that a source without it is complete.
+    has a date of its own. `is_optional` says that a source without it is complete. `has_changed` says whether
+    there is a cheaper read than all of it: a small entity is swept each time.
     """
 
     source: str
@@ -17,6 +18,7 @@ class Entity:
     default_name: str
     is_dated: bool = True
     is_optional: bool = False
+    has_changed: bool = True
 
     @property
     def table(self) -> str:
@@ -50,6 +52,7 @@ NOTION = (
         default_name="Habit Targets",
         is_dated=False,
         is_optional=True,
+        has_changed=False,
     ),
 )
 

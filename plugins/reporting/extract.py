@@ -1,7 +1,8 @@
 """Reads one entity into the landing: from the cursor, or everything with what is gone."""
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from google.cloud import bigquery
 
@@ -9,11 +10,30 @@ from reporting.entities import Entity
 from reporting.landing import Landing, Manifest, Refresh, new_run_id
 from reporting.settings import Settings
 from reporting.sources import notion
+from reporting.sources.base import NotFoundError
 from reporting.sources.notion import NotionSource
 from reporting.warehouse import ledger
 from reporting.warehouse.load import check_tombstone_share, live_ids
 
 logger = logging.getLogger(__name__)
+
+# A sweep of more rows than this costs the API fifty answers or more, and is not made daily.
+LARGE_ROW_COUNT = 5000
+LARGE_SWEEP_INTERVAL = timedelta(days=6)
+
+
+class AbsentOptionalError(Exception):
+    """The source lacks an entity that it need not have."""
+
+
+def is_swept_lately(client: bigquery.Client, settings: Settings, entity: Entity) -> bool:
+    """Whether a scheduled sweep can wait: the entity is large and was swept within six days."""
+    sweep = ledger.last_sweep(client, settings, entity)
+    return (
+        sweep is not None
+        and sweep.rows_read > LARGE_ROW_COUNT
+        and datetime.now(UTC) - sweep.started_at < LARGE_SWEEP_INTERVAL
+    )
 
 
 def extract(
@@ -30,11 +50,12 @@ def extract(
 
     A `changed` read begins at the ledger's cursor, or at the beginning when there is none. The next cursor is
     the source's own clock before its first row was read: a row edited while the read went on is read again.
-    Raises the errors of `reporting.sources.base`, and `TombstoneGuardError` before it asks about what is gone.
+    Raises the errors of `reporting.sources.base`, `AbsentOptionalError`, and `TombstoneGuardError` before it asks
+    about what is gone.
     """
     started_at = datetime.now(UTC)
     since = ledger.cursor(client, settings, entity) if refresh == "changed" else None
-    data_source = source.find(settings.names.get(entity.table, entity.default_name))
+    data_source = _find(settings, entity, source)
     if entity.is_dated:
         # Said before thousands of rows are read rather than after.
         notion.date_property(data_source, settings.date_properties.get(entity.table))
@@ -82,3 +103,16 @@ def extract(
         folder,
     )
     return folder
+
+
+def _find(settings: Settings, entity: Entity, source: NotionSource) -> dict[str, Any]:
+    configured = settings.names.get(entity.table)
+    try:
+        return source.find(configured or entity.default_name)
+    except NotFoundError as error:
+        if not entity.is_optional or configured or error.found_count:
+            raise
+        raise AbsentOptionalError(
+            f"Notion has no database '{entity.default_name}' that the integration sees; it is optional, so there is "
+            f"nothing to read. Make one, or name another in REPORTING_NAME_{entity.table.upper()}."
+        ) from None

@@ -18,6 +18,9 @@ class SettingError(ValueError):
 class Settings:
     """Every setting of the project. Sizes are in bytes, shares between 0 and 1.
 
+    `state` is the folder for what this installation keeps on its disk. The schedules are cron expressions in `timezone` (None: only when triggered). `retry_seconds`
+    is the wait before a failed task's first retry; later waits are longer.
+
     `emulator_host` is the address of a local BigQuery (None: the real one). `names` says, by raw table, what an
     entity is called in its source where that differs from the default (a name or an id), and `date_properties`
     which property dates its rows.
@@ -28,8 +31,12 @@ class Settings:
     dataset_prefix: str
     maximum_bytes_billed: int
     landing_uri: str
+    state: Path
     timezone: str
     tombstone_share: float
+    schedule_changed: str | None
+    schedule_full: str | None
+    retry_seconds: int
     emulator_host: str | None
     names: Mapping[str, str] = field(default_factory=dict)
     date_properties: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +66,17 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             )
         return value
 
+    def schedule(name: str, default: str) -> str | None:
+        given = text(f"SCHEDULE_{name}", default)
+        if given == "none":
+            return None
+        if len(given.split()) != 5:
+            raise SettingError(
+                f"{PREFIX}SCHEDULE_{name} is '{given}'; it takes a cron expression of five fields (default {default}), "
+                "or none."
+            )
+        return given
+
     timezone = text("TIMEZONE", "UTC")
     try:
         ZoneInfo(timezone)
@@ -66,15 +84,20 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         raise SettingError(
             f"{PREFIX}TIMEZONE is '{timezone}'; it takes the name of a time zone such as Europe/Berlin."
         ) from None
+    state = Path(text("STATE", str(ROOT / "var" / "local")))
     emulator_host = environment.get("BIGQUERY_EMULATOR_HOST") or None
     return Settings(
         project=text("BIGQUERY_PROJECT", "local"),
         location=text("BIGQUERY_LOCATION", "US"),
         dataset_prefix=text("DATASET_PREFIX", ""),
         maximum_bytes_billed=number("MAXIMUM_BYTES_BILLED", 10 * 2**30, 10 * 2**20),
-        landing_uri=text("LANDING_URI", str(ROOT / "var" / "landing")),
+        landing_uri=text("LANDING_URI", str(state / "landing")),
+        state=state,
         timezone=timezone,
         tombstone_share=number("TOMBSTONE_SHARE", 0.2, 0.0, 1.0),
+        schedule_changed=schedule("CHANGED", "7 * * * *"),
+        schedule_full=schedule("FULL", "17 3 * * *"),
+        retry_seconds=number("RETRY_SECONDS", 300, 1, 3600),
         emulator_host=emulator_host,
         names=_per_table(environment, "NAME_"),
         date_properties=_per_table(environment, "DATE_PROPERTY_"),

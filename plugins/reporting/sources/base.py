@@ -21,7 +21,11 @@ class AccessDeniedError(SourceError):
 
 
 class NotFoundError(SourceError):
-    """What the configuration names was not found in the source, or was found more than once."""
+    """What the configuration names was not found in the source, or was found `found_count` times."""
+
+    def __init__(self, message: str, found_count: int = 0) -> None:
+        super().__init__(message)
+        self.found_count = found_count
 
 
 class IncompleteReadError(SourceError):

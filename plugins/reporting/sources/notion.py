@@ -113,7 +113,8 @@ class NotionSource:
         listed = ", ".join(sorted(f"'{title_of(source)}' ({source['id']})" for source in named or found))
         if named:
             raise NotFoundError(
-                f"{len(named)} Notion databases are named '{database}': {listed}. Configure the id instead."
+                f"{len(named)} Notion databases are named '{database}': {listed}. Configure the id instead.",
+                len(named),
             )
         raise NotFoundError(
             f"no Notion database named '{database}' is shared with the integration; "

@@ -31,15 +31,40 @@ def cursor(client: bigquery.Client, settings: Settings, entity: Entity) -> datet
         SELECT MAX(cursor_at) AS cursor_at FROM `{settings.dataset("ops")}.sync_runs`
         WHERE source = @source AND entity = @entity AND is_complete
     """
-    config = bigquery.QueryJobConfig(
-        query_parameters=[
-            bigquery.ScalarQueryParameter("source", "STRING", entity.source),
-            bigquery.ScalarQueryParameter("entity", "STRING", entity.name),
-        ]
-    )
+    config = bigquery.QueryJobConfig(query_parameters=_key_of(entity))
     rows = list(client.query(sql, job_config=config).result())
     value: datetime | None = rows[0]["cursor_at"]
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A complete `full` run."""
+
+    started_at: datetime
+    rows_read: int
+
+
+def last_sweep(client: bigquery.Client, settings: Settings, entity: Entity) -> Sweep | None:
+    """The latest complete sweep of `entity`."""
+    sql = f"""
+        SELECT started_at, rows_read FROM `{settings.dataset("ops")}.sync_runs`
+        WHERE source = @source AND entity = @entity AND refresh = 'full' AND is_complete
+        ORDER BY started_at DESC LIMIT 1
+    """
+    config = bigquery.QueryJobConfig(query_parameters=_key_of(entity))
+    for row in client.query(sql, job_config=config).result():
+        return Sweep(row["started_at"], row["rows_read"])
+    return None
+
+
+def sources_read(client: bigquery.Client, settings: Settings) -> list[str]:
+    """Every source with a complete run, under dbt's name (`notion.daily_habits`)."""
+    sql = f"""
+        SELECT DISTINCT CONCAT(source, '.', entity) AS name FROM `{settings.dataset("ops")}.sync_runs`
+        WHERE is_complete ORDER BY name
+    """
+    return [row["name"] for row in client.query(sql).result()]
 
 
 def append(
@@ -75,3 +100,10 @@ def append(
     """
     parameters = [bigquery.ScalarQueryParameter(name, kind, value) for name, (kind, value) in values.items()]
     client.query(sql, job_config=bigquery.QueryJobConfig(query_parameters=parameters)).result()
+
+
+def _key_of(entity: Entity) -> list[bigquery.ScalarQueryParameter]:
+    return [
+        bigquery.ScalarQueryParameter("source", "STRING", entity.source),
+        bigquery.ScalarQueryParameter("entity", "STRING", entity.name),
+    ]

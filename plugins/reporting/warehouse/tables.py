@@ -141,10 +141,30 @@ def sync_runs(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
     )
 
 
+def dbt_builds(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
+    """Describe the record of dbt builds in `metadata`: one row a successful build."""
+    return sa.Table(
+        "dbt_builds",
+        metadata,
+        _column("build_id", sa.String(), "Name of the build: the key.", required=True),
+        _column("refresh", sa.String(), "full (every model) or changed (what changed sources feed)."),
+        _column("started_at", sa.TIMESTAMP(), "When the build was planned."),
+        _column("committed_at", sa.TIMESTAMP(), "When its last model was built and tested.", required=True),
+        _column(
+            "run_ids",
+            sa.ARRAY(sa.String()),
+            "The runs in ops.sync_runs whose changes this build was the first to take in.",
+        ),
+        schema=f"{prefix}ops",
+        comment="One row a successful dbt build. A run in no row here has changed raw and not yet reached the marts.",
+    )
+
+
 def describe(prefix: str = "") -> sa.MetaData:
     """Every table of the project, with the datasets' names prefixed by `prefix`."""
     metadata = sa.MetaData()
     for entity in ENTITIES:
         raw_table(entity, metadata, prefix)
     sync_runs(metadata, prefix)
+    dbt_builds(metadata, prefix)
     return metadata

@@ -7,12 +7,13 @@ from google.cloud import bigquery
 
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
+from sandbox import serving
 from sandbox.bigquery import server
 
 # Without `extensions` nothing starts on a machine that cannot download.
 PATCHES = tuple(
     module.stem
-    for module in (server.ROOT / "sandbox" / "bigquery" / "patches").glob("*.py")
+    for module in (serving.ROOT / "sandbox" / "bigquery" / "patches").glob("*.py")
     if module.stem not in ("__init__", "extensions")
 )
 

@@ -12,6 +12,7 @@ import pytest
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
+from sandbox import serving
 from sandbox.bigquery import server
 
 ClientOf = Callable[[str], bigquery.Client]
@@ -53,8 +54,8 @@ def compaction(
     if read:
         code += READ
     return subprocess.Popen(
-        [server.PYTHON, "-c", code],
-        cwd=server.ROOT,
+        [serving.PYTHON, "-c", code],
+        cwd=serving.ROOT,
         env=os.environ | {"HOME": str(data / "home")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

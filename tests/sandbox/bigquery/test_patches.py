@@ -10,6 +10,7 @@ import pytest
 from google.api_core.exceptions import BadRequest, GoogleAPICallError
 from google.cloud import bigquery
 
+from sandbox import serving
 from sandbox.bigquery import server
 
 KEYS = [bigquery.SchemaField("id", "STRING", "REQUIRED"), bigquery.SchemaField("n", "INT64")]
@@ -145,8 +146,8 @@ def test_a_patch_is_needed(unpatched: bigquery.Client, behaves: Callable[[bigque
 
 def start(port: int, data: Path, skip: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [server.PYTHON, "-m", "sandbox.bigquery", "--port", str(port), "--data", str(data)],
-        cwd=server.ROOT,
+        [serving.PYTHON, "-m", "sandbox.bigquery", "--port", str(port), "--data", str(data)],
+        cwd=serving.ROOT,
         env={server.SKIP_VARIABLE: skip},
         capture_output=True,
         text=True,
@@ -168,21 +169,26 @@ def test_a_port_in_use_is_said_plainly(tmp_path: Path, bigquery_endpoint: str) -
 
 def test_data_in_use_is_said_plainly(tmp_path: Path) -> None:
     with server.running(tmp_path):
-        assert "cannot be opened" in refusal(start(server.free_port(), tmp_path))
+        assert "cannot be opened" in refusal(start(serving.free_port(), tmp_path))
 
 
 def test_a_patch_that_does_not_exist_is_said_plainly(tmp_path: Path) -> None:
-    assert "names no patch: nothing" in refusal(start(server.free_port(), tmp_path, skip="nothing"))
+    assert "names no patch: nothing" in refusal(start(serving.free_port(), tmp_path, skip="nothing"))
 
 
 def test_another_version_is_said_plainly(tmp_path: Path) -> None:
     code = (
         "import sys, sandbox.bigquery.__main__ as launcher;"
         "launcher.WRITTEN_FOR = {'duckdb': '0.0.1'};"
-        f"sys.argv = ['', '--port', '{server.free_port()}', '--data', {str(tmp_path)!r}];"
+        f"sys.argv = ['', '--port', '{serving.free_port()}', '--data', {str(tmp_path)!r}];"
         "sys.exit(launcher.main())"
     )
     ended = subprocess.run(
-        [server.PYTHON, "-c", code], cwd=server.ROOT, capture_output=True, text=True, check=False, timeout=60
+        [serving.PYTHON, "-c", code],
+        cwd=serving.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert "the patches are for duckdb 0.0.1" in refusal(ended)

@@ -1,0 +1,118 @@
+"""A client of Airflow's REST API: https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from reporting.commands.errors import CommandError
+
+ENDED = frozenset({"success", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task of one run."""
+
+    dag_id: str
+    task_id: str
+    state: str
+
+
+class AirflowApi:
+    """Airflow at `address`. Raises `CommandError` when it refuses or does not answer."""
+
+    def __init__(self, address: str, token: str) -> None:
+        self._client = httpx.Client(
+            base_url=f"{address}/api/v2",
+            headers={"Authorization": f"Bearer {token}"},
+            transport=httpx.HTTPTransport(retries=3),
+            timeout=30,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def await_dags(self, dag_ids: Iterable[str], seconds: float = 120) -> None:
+        """Wait until the scheduler knows every one of `dag_ids`."""
+        wanted = set(dag_ids)
+        pause = threading.Event()
+        for _ in range(int(seconds * 2)):
+            known = {dag["dag_id"] for dag in self._all("dags", "dags")}
+            if wanted <= known:
+                return
+            if errors := self._all("importErrors", "import_errors"):
+                text = "; ".join(
+                    f"{error['filename']}: {_last_line(error['stack_trace'])}" for error in errors
+                )
+                raise CommandError(f"Airflow cannot read the DAGs: {text}")
+            pause.wait(0.5)
+        raise CommandError(
+            f"Airflow does not know {', '.join(sorted(wanted - known))} after {seconds:.0f} s."
+        )
+
+    def trigger(self, dag_id: str) -> str:
+        """Start a run and return its id."""
+        answer = self._call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None})
+        return str(answer["dag_run_id"])
+
+    def state(self, dag_id: str, run_id: str) -> str:
+        """State of a run: queued, running, success or failed."""
+        return str(self._call("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def runs(self, dag_id: str, since: datetime) -> list[dict[str, Any]]:
+        """The runs of a DAG that were made at or after `since`."""
+        after = since.astimezone(UTC).isoformat()
+        return self._all(f"dags/{dag_id}/dagRuns", "dag_runs", run_after_gte=after)
+
+    def tasks(self, dag_id: str, run_id: str) -> list[Task]:
+        """The tasks of a run."""
+        found = self._all(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
+        return [Task(dag_id, each["task_id"], each["state"] or "none") for each in found]
+
+    def error_of(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """What the log of a task's last attempt says is wrong."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        attempt = self._call("GET", path)["try_number"]
+        lines = self._call("GET", f"{path}/logs/{attempt}", query={"full_content": "true"})["content"]
+        said = [line for line in lines if line.get("level") in ("error", "critical")]
+        return (
+            "\n".join(_said(line) for line in said[-5:])
+            or "its log has no error; look at it in the web interface."
+        )
+
+    def _all(self, path: str, key: str, **query: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self._call("GET", path, query={**query, "limit": "100", "offset": str(len(found))})
+            found.extend(answer[key])
+            if len(found) >= answer["total_entries"] or not answer[key]:
+                return found
+
+    def _call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, query: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        try:
+            answer = self._client.request(method, path, json=body, params=query)
+        except httpx.TransportError as error:
+            raise CommandError(
+                f"Airflow does not answer ({type(error).__name__}); its log says why."
+            ) from None
+        if answer.is_error:
+            raise CommandError(f"Airflow answered {answer.status_code} for {method} {path}.")
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def _said(line: dict[str, Any]) -> str:
+    """A log line's text, and the exception that it carries."""
+    errors = [f"{each.get('exc_type')}: {each.get('exc_value')}" for each in line.get("error_detail") or []]
+    return "\n".join([str(line.get("event", "")), *errors])
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no reason given"])[-1]

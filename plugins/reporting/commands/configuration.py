@@ -1,0 +1,213 @@
+"""Where an installation keeps things, and the environment that its processes get.
+
+    var/local/ or var/demo/              metadata database, landing, logs, keys: the state, not in git
+    ~/.config/personal-reporting/        environment: connections and settings of the owner, mode 0600
+
+A variable in the environment wins over the file.
+"""
+
+import base64
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from reporting.commands.errors import CommandError
+from reporting.settings import ROOT
+
+AIRFLOW_BIN = ROOT / ".venv" / "airflow" / "bin"
+LEAST_FREE_MB = 300
+GOOGLE_SCOPES = ("https://www.googleapis.com/auth/bigquery",)
+
+
+def owner_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """The file with the owner's connections and settings."""
+    home = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(environment.get("REPORTING_CONFIG") or f"{home}/personal-reporting/environment")
+
+
+def read_owner_file(path: Path) -> dict[str, str]:
+    """The variables in `path`, a NAME=VALUE a line; none when there is no file.
+
+    Raises `CommandError` for a line that is neither, and for a file that others may read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        mode = path.stat().st_mode & 0o077
+    except FileNotFoundError:
+        return {}
+    if mode:
+        raise CommandError(f"{path} holds tokens and others can read it. Run: chmod 600 {path}")
+    variables = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not name.isidentifier():
+            # Not the line itself, which may hold a token.
+            raise CommandError(f"line {number} of {path} is not NAME=VALUE. Mend or delete it.")
+        variables[name] = value
+    return variables
+
+
+def is_set(name: str, variables: Mapping[str, str]) -> bool:
+    """Whether the environment or `variables` hold it."""
+    return bool(os.environ.get(name) or variables.get(name))
+
+
+def write_owner_file(path: Path, changes: Mapping[str, str]) -> None:
+    """Set variables in `path` and keep the others; an empty value takes one out. The file is 0600."""
+    variables = read_owner_file(path) | dict(changes)
+    for name, value in variables.items():
+        if "\n" in value:
+            raise CommandError(f"the value of {name} has a line break and cannot be kept in {path}.")
+    lines = [f"{name}={value}" for name, value in sorted(variables.items()) if value]
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_private(
+        path, "# Written by script/connect. Not for git: it holds tokens.\n" + "\n".join(lines) + "\n"
+    )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only this user can read, whole or not at all."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    part.replace(path)
+
+
+@contextmanager
+def state_folder(path: Path) -> Iterator[Path]:
+    """A state folder of this process alone. Raises `CommandError` when another uses it or the disk is full."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (path / "lock").open("w")
+    except OSError as error:
+        raise CommandError(
+            f"{path} cannot be written ({error.strerror}). Make room or mend its permissions."
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(f"another one is running on {path}. End it first.") from None
+        free = os.statvfs(path)
+        free_mb = free.f_bavail * free.f_frsize // 2**20
+        if free_mb < LEAST_FREE_MB:
+            raise CommandError(
+                f"only {free_mb} MB of disk are free at {path}, and {LEAST_FREE_MB} MB are needed. Free some space."
+            )
+        yield path
+
+
+def keys(state: Path) -> dict[str, str]:
+    """The keys of one installation, made at its first start and kept in a file of mode 0600."""
+    path = state / "keys.json"
+    try:
+        kept: dict[str, str] = json.loads(path.read_text())
+    except FileNotFoundError:
+        kept = {
+            "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
+            "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(48),
+        }
+        write_private(path, json.dumps(kept))
+    except ValueError:
+        raise CommandError(
+            f"{path} is damaged. Delete it, and a new one is made; sign in again afterwards."
+        ) from None
+    return kept
+
+
+def airflow_environment(
+    state: Path, port: int, variables: Mapping[str, str], inherited: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """The environment of Airflow's processes: defaults for one machine, `variables`, and what is inherited.
+
+    Later ones win, so that the owner can set anything.
+    """
+    defaults = {
+        **keys(state),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{state}/airflow.db",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(state / "logs"),
+        "REPORTING_STATE": str(state),
+    }
+    given = {name: value for name, value in inherited.items() if name != "PYTHONPATH"}
+    return (
+        defaults
+        | dict(variables)
+        | given
+        | {
+            "AIRFLOW_HOME": str(ROOT),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__BASE_URL": given.get("AIRFLOW__API__BASE_URL", f"http://127.0.0.1:{port}"),
+            "PORT": str(port),
+            "PATH": f"{AIRFLOW_BIN}{os.pathsep}{given.get('PATH', os.defpath)}",
+        }
+    )
+
+
+def notion_connection(token: str, host: str | None = None) -> str:
+    """The Airflow connection `notion` as the value of AIRFLOW_CONN_NOTION."""
+    connection = {"conn_type": "http", "password": token}
+    return json.dumps(connection | ({"host": host} if host else {}))
+
+
+def local_bigquery_connection(project: str) -> str:
+    """The Airflow connection `bigquery` for a local one, which checks no signature.
+
+    The Alembic operator's hook insists on a service account's key, so one is made that opens nothing.
+    """
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = {
+        "type": "service_account",
+        "project_id": project,
+        "private_key_id": base64.b16encode(os.urandom(4)).decode(),
+        "private_key": private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+        "client_email": f"local@{project}.invalid",
+        "token_uri": "http://127.0.0.1/token",
+    }
+    extra = {"project": project, "keyfile_dict": json.dumps(key)}
+    return json.dumps({"conn_type": "gcpbigquery", "extra": extra})
+
+
+def google_credentials(variables: Mapping[str, str]) -> Any:
+    """The service account of AIRFLOW_CONN_BIGQUERY, or None for the machine's own credentials.
+
+    Raises `CommandError` when there is a key that cannot be read.
+    """
+    if variables.get("BIGQUERY_EMULATOR_HOST") or not variables.get("AIRFLOW_CONN_BIGQUERY"):
+        return None
+    try:
+        extra = json.loads(variables["AIRFLOW_CONN_BIGQUERY"]).get("extra") or {}
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+        if extra.get("keyfile_dict"):
+            key = extra["keyfile_dict"]
+            return _service_account().from_service_account_info(
+                json.loads(key) if isinstance(key, str) else key, scopes=GOOGLE_SCOPES
+            )
+        if extra.get("key_path"):
+            return _service_account().from_service_account_file(extra["key_path"], scopes=GOOGLE_SCOPES)
+    except (ValueError, OSError, AttributeError):
+        pass
+    else:
+        return None
+    # Outside the handler: the error may quote the key.
+    raise CommandError(
+        "AIRFLOW_CONN_BIGQUERY holds no key that can be read. Run script/connect bigquery again."
+    )
+
+
+def _service_account() -> Any:
+    from google.oauth2 import service_account
+
+    return service_account.Credentials

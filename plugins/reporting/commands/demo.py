@@ -1,0 +1,103 @@
+"""The demo: sample sources, a local BigQuery, real Airflow, real dbt. Nothing outside the folder is touched."""
+
+import argparse
+import threading
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from reporting.commands import configuration, installation, processes, rounds
+from reporting.commands.errors import CommandError, end_on_signals, run
+from reporting.commands.installation import AIRFLOW_PORT, BIGQUERY_PORT, Installation
+from reporting.entities import NOTION
+from reporting.naming import DagId
+from sandbox.notion.server import running as notion_running
+
+NOTION_PORT = 9060
+PATIENCE_SECONDS = 900
+
+
+def main() -> int:
+    """Run the sweeps of every source and what they feed, show what was done, and serve until Ctrl-C."""
+    parser = argparse.ArgumentParser("script/demo", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="end after the round instead of serving")
+    parser.add_argument(
+        "--port", type=int, default=AIRFLOW_PORT, help="Airflow's web interface (%(default)s)"
+    )
+    parser.add_argument(
+        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s and the next)"
+    )
+    parser.add_argument("--notion-port", type=int, default=NOTION_PORT, help="Notion stand-in (%(default)s)")
+    parser.add_argument(
+        "--data", type=Path, default=installation.default_state("demo"), help="where it keeps its state"
+    )
+    options = parser.parse_args()
+    end_on_signals()
+
+    console = Console()
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        state = stack.enter_context(configuration.state_folder(options.data.resolve()))
+        processes.check_port(options.notion_port, "the Notion stand-in", "--notion-port")
+        console.print("Starting the Notion stand-in with sample data ...")
+        try:
+            notion = stack.enter_context(notion_running(state / "notion", options.notion_port))
+        except RuntimeError as error:
+            raise CommandError(str(error)) from None
+        demo = stack.enter_context(
+            installation.running(
+                state,
+                _variables(notion),
+                console,
+                port=options.port,
+                bigquery_port=options.bigquery_port,
+                # A demo has nothing to protect from whoever starts it, and nobody notes its password down.
+                new_password=True,
+            )
+        )
+        started_at = datetime.now(UTC)
+        console.print("The scheduler runs:")
+        rounds.run_round(
+            demo.api,
+            demo.client,
+            demo.settings,
+            console,
+            [str(DagId("raw", entity.source, entity.name, "full")) for entity in NOTION],
+            full_build=False,
+            seconds=PATIENCE_SECONDS,
+            give_up_on_retry=True,
+        )
+        _show(demo, console, started_at, time.monotonic() - begun)
+        if not options.once:
+            console.print(f"Notion stand-in: {notion}\nServing until Ctrl-C.")
+            threading.Event().wait()
+    return 0
+
+
+def _variables(notion: str) -> dict[str, str]:
+    return {
+        "AIRFLOW_CONN_NOTION": configuration.notion_connection("ntn_sample", notion),
+        # Only what is asked for runs, so that the table shows what this round did.
+        "REPORTING_SCHEDULE_CHANGED": "none",
+        "REPORTING_SCHEDULE_FULL": "none",
+        # A run that an earlier demo left half-way goes on at once.
+        "REPORTING_RETRY_SECONDS": "5",
+    }
+
+
+def _show(demo: Installation, console: Console, started_at: datetime, seconds: float) -> None:
+    console.print()
+    console.print(rounds.ledger_table(rounds.ledger_lines(demo.client, demo.settings, started_at)))
+    console.print()
+    console.print(rounds.first_look(demo.client, demo.settings))
+    console.print(
+        f"\nDone in {seconds:.0f} s. Airflow: {demo.address}  user admin  password {demo.prepared.password}",
+        soft_wrap=True,
+    )
+
+
+if __name__ == "__main__":
+    run("script/demo", main)

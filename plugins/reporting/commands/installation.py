@@ -1,0 +1,120 @@
+"""One installation, running: the warehouse at its revision, Airflow's processes, and clients of both."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.cloud import bigquery
+from rich.console import Console
+
+from reporting.commands import configuration, processes
+from reporting.commands.airflow_api import AirflowApi
+from reporting.commands.errors import CommandError
+from reporting.commands.processes import LOOPBACK, Prepared
+from reporting.entities import ENTITIES
+from reporting.naming import DagId
+from reporting.settings import ROOT, SettingError, Settings, read_settings
+from reporting.warehouse import schema
+from reporting.warehouse.client import connect
+from sandbox.bigquery.server import running as bigquery_running
+
+AIRFLOW_PORT = 8080
+BIGQUERY_PORT = 9050
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What a command works with while the block of `running` lasts."""
+
+    address: str
+    api: AirflowApi
+    client: bigquery.Client
+    settings: Settings
+    prepared: Prepared
+
+
+@contextmanager
+def running(
+    state: Path,
+    variables: Mapping[str, str],
+    console: Console,
+    *,
+    port: int,
+    bigquery_port: int = BIGQUERY_PORT,
+    new_password: bool = False,
+) -> Iterator[Installation]:
+    """Start everything that `variables` and the environment describe, and end all of it with the block.
+
+    Without a Google project the warehouse is a local BigQuery in `state`. Raises `CommandError`.
+    """
+    processes.check_port(port, "Airflow's web interface", "--port")
+    given = dict(variables) | dict(os.environ)
+    with ExitStack() as stack:
+        variables = dict(variables) | _warehouse(stack, state, given, console, bigquery_port)
+        environment = configuration.airflow_environment(state, port, variables)
+        settings = _settings(environment)
+        client = connect(settings, configuration.google_credentials(environment))
+        console.print("Bringing the warehouse's schema to its newest revision ...")
+        with _environment(environment):
+            schema.upgrade(client)
+        console.print("Preparing Airflow's metadata database ...")
+        prepared = processes.prepare(environment, state / "prepare.log", new_password)
+        console.print("Starting Airflow: api-server, scheduler, dag-processor ...")
+        stack.enter_context(processes.airflow_running(environment, state / "airflow.log"))
+        address = f"http://{LOOPBACK}:{port}"
+        api = AirflowApi(address, prepared.token)
+        stack.callback(api.close)
+        api.await_dags(_first_dags())
+        yield Installation(address, api, client, settings, prepared)
+
+
+def _warehouse(
+    stack: ExitStack, state: Path, given: Mapping[str, str], console: Console, port: int
+) -> dict[str, str]:
+    """The variables of the warehouse; starts a local one where none is configured."""
+    if given.get("BIGQUERY_EMULATOR_HOST"):
+        project = given.get("REPORTING_BIGQUERY_PROJECT", "local")
+        return {"AIRFLOW_CONN_BIGQUERY": configuration.local_bigquery_connection(project)}
+    if given.get("REPORTING_BIGQUERY_PROJECT"):
+        return {}
+    for number in (port, port + 1):
+        processes.check_port(number, "the local BigQuery", "--bigquery-port")
+    console.print("Starting the local BigQuery ...")
+    try:
+        endpoint = stack.enter_context(bigquery_running(state / "bigquery", port))
+    except RuntimeError as error:
+        raise CommandError(str(error)) from None
+    return {
+        "BIGQUERY_EMULATOR_HOST": endpoint,
+        "AIRFLOW_CONN_BIGQUERY": configuration.local_bigquery_connection("local"),
+    }
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    try:
+        return read_settings(environment)
+    except SettingError as error:
+        raise CommandError(str(error)) from None
+
+
+@contextmanager
+def _environment(environment: Mapping[str, str]) -> Iterator[None]:
+    """The revisions read the settings from the process's environment."""
+    before = dict(os.environ)
+    os.environ.update({name: value for name, value in environment.items() if not name.startswith("AIRFLOW")})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _first_dags() -> list[str]:
+    return [str(DagId("raw", entity.source, entity.name, "full")) for entity in ENTITIES]
+
+
+def default_state(name: str) -> Path:
+    """The state folder of the demo or of one's own data."""
+    return ROOT / "var" / name

@@ -1,0 +1,97 @@
+"""One round of one's own data, for cron: what is due by the ledger, then dbt. No server is left behind.
+
+Cursors live in the warehouse, so a round may start with an empty state folder each time; the landing is then
+best in a bucket (REPORTING_LANDING_URI).
+"""
+
+import argparse
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from google.cloud import bigquery
+from rich.console import Console
+
+from reporting.commands import configuration, installation, rounds
+from reporting.commands.errors import CommandError, end_on_signals, run
+from reporting.commands.installation import AIRFLOW_PORT, BIGQUERY_PORT
+from reporting.entities import ENTITIES, Entity
+from reporting.extract import is_swept_lately
+from reporting.naming import DagId
+from reporting.settings import Settings
+from reporting.warehouse import builds, ledger
+
+SWEEP_INTERVAL = timedelta(hours=20)
+
+
+def main() -> int:
+    """Start Airflow, run what is due, show what was done, and end."""
+    parser = argparse.ArgumentParser("script/round", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="sweep every entity, due or not")
+    parser.add_argument(
+        "--port", type=int, default=AIRFLOW_PORT, help="Airflow's port meanwhile (%(default)s)"
+    )
+    parser.add_argument(
+        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s and the next)"
+    )
+    parser.add_argument("--minutes", type=int, default=50, help="longest time for one round (%(default)s)")
+    parser.add_argument(
+        "--data", type=Path, default=installation.default_state("local"), help="where the state is kept"
+    )
+    options = parser.parse_args()
+    end_on_signals()
+    console = Console()
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        state = stack.enter_context(configuration.state_folder(options.data.resolve()))
+        variables = configuration.read_owner_file(configuration.owner_file()) | {
+            "REPORTING_SCHEDULE_CHANGED": "none",
+            "REPORTING_SCHEDULE_FULL": "none",
+            "REPORTING_RETRY_SECONDS": "60",
+        }
+        if not configuration.is_set("AIRFLOW_CONN_NOTION", variables):
+            raise CommandError("no source is configured. Run script/connect notion first.")
+        running = stack.enter_context(
+            installation.running(
+                state, variables, console, port=options.port, bigquery_port=options.bigquery_port
+            )
+        )
+        started_at = datetime.now(UTC)
+        due = [dag_id(running.client, running.settings, entity, options.full) for entity in ENTITIES]
+        rounds.run_round(
+            running.api,
+            running.client,
+            running.settings,
+            console,
+            due,
+            full_build=not is_built_today(running.client, running.settings, started_at),
+            seconds=options.minutes * 60,
+            give_up_on_retry=False,
+        )
+        console.print(rounds.ledger_table(rounds.ledger_lines(running.client, running.settings, started_at)))
+        console.print(f"Done in {time.monotonic() - begun:.0f} s.")
+    return 0
+
+
+def dag_id(client: bigquery.Client, settings: Settings, entity: Entity, full: bool) -> str:
+    """The DAG that is due: the sweep once a day (of a large entity every six), else what changed."""
+    sweep = ledger.last_sweep(client, settings, entity)
+    is_due = sweep is None or (
+        datetime.now(UTC) - sweep.started_at >= SWEEP_INTERVAL
+        and not is_swept_lately(client, settings, entity)
+    )
+    refresh = "full" if full or is_due or not entity.has_changed else "changed"
+    return str(DagId("raw", entity.source, entity.name, refresh))
+
+
+def is_built_today(client: bigquery.Client, settings: Settings, now: datetime) -> bool:
+    """Whether everything was built since the owner's midnight; streaks move with the day."""
+    built_at = builds.last_full_build(client, settings)
+    zone = ZoneInfo(settings.timezone)
+    return built_at is not None and built_at.astimezone(zone).date() == now.astimezone(zone).date()
+
+
+if __name__ == "__main__":
+    run("script/round", main)

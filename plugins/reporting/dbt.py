@@ -1,0 +1,124 @@
+"""How dbt is started, in an environment of its own, and what its results say. Nothing here runs it.
+
+dbt's commands and artifacts: https://docs.getdbt.com/reference/commands/build and .../artifacts/run-results-json
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from reporting.settings import ROOT, Settings
+
+PROJECT = ROOT / "dbt"
+EXECUTABLE = ROOT / ".venv" / "dbt" / "bin" / "dbt"
+# dbt's process sees none of Airflow's secrets.
+PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+PASSED_ON_PREFIXES = (
+    "DBT_",
+    "GOOGLE_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
+FAILED = frozenset({"error", "fail", "runtime error"})
+
+
+def target_folder(settings: Settings) -> Path:
+    """Where dbt leaves what it compiled and its results."""
+    return settings.state / "dbt" / "target"
+
+
+def build_command(settings: Settings, select: Iterable[str], full_refresh: bool = False) -> list[str]:
+    """The command that builds and tests `select`. Unit tests are of the code and belong to its own tests."""
+    refresh = ["--full-refresh"] if full_refresh else []
+    return [
+        *_dbt(settings, "build"),
+        *("--exclude-resource-type", "unit_test"),
+        *refresh,
+        # A test that also looks at a later layer's models runs with that layer.
+        *("--indirect-selection", "buildable"),
+        *("--select", *select),
+    ]
+
+
+def freshness_command(settings: Settings, sources: Iterable[str]) -> list[str]:
+    """The command that compares the age of `sources` (`notion.daily_habits`) with what is declared for them."""
+    return [*_dbt(settings, "source", "freshness"), "--select", *(f"source:{name}" for name in sources)]
+
+
+def _dbt(settings: Settings, *command: str) -> list[str]:
+    return [
+        os.environ.get("REPORTING_DBT", str(EXECUTABLE)),
+        *command,
+        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+        *("--target-path", str(target_folder(settings)), "--log-path", str(settings.state / "dbt" / "logs")),
+    ]
+
+
+def environment(
+    settings: Settings, keyfile: str | None = None, inherited: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """The variables that dbt's process gets; `keyfile` is a service account's key, else the machine's own."""
+    passed = {
+        name: value
+        for name, value in inherited.items()
+        if name in PASSED_ON or name.startswith((*PASSED_ON_PREFIXES, "REPORTING_"))
+    }
+    passed |= {
+        "REPORTING_DBT_TARGET": "local" if settings.emulator_host else "bigquery",
+        "REPORTING_BIGQUERY_PROJECT": settings.project,
+        "REPORTING_BIGQUERY_LOCATION": settings.location,
+        "REPORTING_DATASET_PREFIX": settings.dataset_prefix,
+        "REPORTING_MAXIMUM_BYTES_BILLED": str(settings.maximum_bytes_billed),
+        "REPORTING_TIMEZONE": settings.timezone,
+    }
+    if settings.emulator_host:
+        passed["BIGQUERY_EMULATOR_HOST"] = settings.emulator_host
+    if keyfile:
+        passed |= {"REPORTING_DBT_METHOD": "service-account", "GOOGLE_APPLICATION_CREDENTIALS": keyfile}
+    return passed
+
+
+def failures(settings: Settings) -> list[str]:
+    """One line a node that failed in the last build: its name, and the first line of what dbt says of it."""
+    return [
+        f"{_name(result['unique_id'])}: {_first_line(result.get('message'))}"
+        for result in _results(target_folder(settings) / "run_results.json")
+        if result["status"] in FAILED
+    ]
+
+
+def stale(settings: Settings) -> list[str]:
+    """One line a source that is older than it may be, by the last check."""
+    return [
+        f"{_name(result['unique_id'])}: last complete run {result.get('max_loaded_at') or 'never'}"
+        for result in _results(target_folder(settings) / "sources.json")
+        if result["status"] in FAILED
+    ]
+
+
+def forget_results(settings: Settings) -> None:
+    """Remove the results of the last command, so that they are not taken for the next one's."""
+    for name in ("run_results.json", "sources.json"):
+        (target_folder(settings) / name).unlink(missing_ok=True)
+
+
+def _results(path: Path) -> Iterator[dict[str, str]]:
+    try:
+        yield from json.loads(path.read_text())["results"]
+    except FileNotFoundError:
+        return
+
+
+def _name(unique_id: str) -> str:
+    """`test.reporting.not_null_habits_habit.1a2b` as `test not_null_habits_habit`."""
+    kind, _, *rest = unique_id.split(".")
+    return f"{kind} {rest[0] if kind == 'test' else '.'.join(rest)}"
+
+
+def _first_line(message: str | None) -> str:
+    return (message or "no message").strip().splitlines()[0]

@@ -1,0 +1,71 @@
+"""From Airflow's connections to clients of the warehouse and of the sources.
+
+| Connection | Type          | What it holds                                                       |
+|------------|---------------|---------------------------------------------------------------------|
+| `notion`   | `http`        | the integration's token as password; a host only for a stand-in     |
+| `bigquery` | `gcpbigquery` | the Google service account; not looked at with a local BigQuery     |
+"""
+
+import json
+from typing import Any
+
+from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+from google.cloud import bigquery
+
+from reporting.settings import Settings
+from reporting.sources.notion import DEFAULT_BASE_URL, NotionSource
+from reporting.warehouse.client import connect
+
+NOTION = "notion"
+BIGQUERY = "bigquery"
+
+
+class NotConfiguredError(Exception):
+    """A source has no connection, or one without a token; its tasks skip."""
+
+
+def warehouse(settings: Settings) -> bigquery.Client:
+    """A client of the warehouse, with the credentials of the connection `bigquery`."""
+    if settings.emulator_host:
+        return connect(settings)
+    from airflow.providers.google.cloud.hooks.bigquery import BigQueryHook
+
+    return connect(settings, BigQueryHook(gcp_conn_id=BIGQUERY).get_credentials())
+
+
+def service_account_key() -> dict[str, Any] | str | None:
+    """The key in the connection `bigquery`: its content, the path of its file, or None without one."""
+    connection = _connection(BIGQUERY)
+    extra = connection.extra_dejson if connection else {}
+    content = extra.get("keyfile_dict")
+    if content:
+        return dict(json.loads(content) if isinstance(content, str) else content)
+    path: str | None = extra.get("key_path") or None
+    return path
+
+
+def notion() -> NotionSource:
+    """The Notion workspace of the connection `notion`. Raises `NotConfiguredError`."""
+    connection = _connection(NOTION)
+    if connection is None or not connection.password:
+        raise NotConfiguredError(
+            "Notion is not configured: there is no Airflow connection 'notion' with a token as its password."
+        )
+    return NotionSource(connection.password, _base_url(connection) or DEFAULT_BASE_URL)
+
+
+def _connection(name: str) -> Connection | None:
+    try:
+        return BaseHook.get_connection(name)
+    except AirflowNotFoundException:
+        return None
+
+
+def _base_url(connection: Connection) -> str | None:
+    if not connection.host:
+        return None
+    if "://" in connection.host:
+        return connection.host.rstrip("/")
+    port = f":{connection.port}" if connection.port else ""
+    return f"{connection.schema or 'https'}://{connection.host}{port}"

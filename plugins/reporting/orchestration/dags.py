@@ -1,0 +1,250 @@
+"""Factories of the DAGs: what a DAG file calls, and nothing that touches the network while it is parsed."""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AssetAlias,
+    AssetAny,
+    CronTriggerTimetable,
+    Param,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import AirflowSkipException
+
+from reporting.entities import ENTITIES, Entity
+from reporting.landing import Refresh
+from reporting.naming import DagId
+from reporting.orchestration.dbt import DbtBuild, DbtSourceFreshness
+from reporting.settings import ROOT, read_settings
+
+
+def asset(entity: Entity) -> Asset:
+    """The raw table of `entity`, as what the marts wait for."""
+    return Asset(name=f"raw.{entity.table}", uri=f"reporting://raw/{entity.table}")
+
+
+def raw_dags(entity: Entity) -> dict[str, DAG]:
+    """The two DAGs of a raw entity by id, or the sweep alone for an entity that is swept each time."""
+    refreshes: tuple[Refresh, ...] = ("full", "changed") if entity.has_changed else ("full",)
+    made = [_raw_dag(entity, refresh) for refresh in refreshes]
+    return {dag.dag_id: dag for dag in made}
+
+
+def _raw_dag(entity: Entity, refresh: Refresh) -> DAG:
+    what = (
+        "everything, and marks what is gone"
+        if refresh == "full"
+        else "what changed since the last complete run"
+    )
+    # An entity that is swept each time is as current as the others.
+    pace: Refresh = refresh if entity.has_changed else "changed"
+    changed = AssetAlias(name=f"changed.{entity.table}")
+    with DAG(
+        dag_id=str(DagId("raw", entity.source, entity.name, refresh)),
+        description=f"Loads {entity.table}: {what}.",
+        doc_md=(
+            f"### {entity.table}\n\n{entity.description}\n\nReads {what}. `extract` keeps every answer in the landing; "
+            "`load` brings the landing into the raw table and the ledger, and can be cleared alone. The marts are "
+            "built when `load` changed something."
+        ),
+        schedule=_schedule(pace),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(),
+        tags=["raw", entity.source],
+        params=_params(refresh),
+    ) as dag:
+
+        @task(pool=entity.source)
+        def extract() -> str:
+            return _extract(entity, refresh)
+
+        # Through an alias, so that only a load that changed something is an event.
+        @task(outlets=[changed])
+        def load(folder: str) -> dict[str, int]:
+            counts = _load(entity, folder)
+            if counts["inserted"] or counts["updated"] or counts["tombstoned"]:
+                get_current_context()["outlet_events"][changed].add(asset(entity))
+            return counts
+
+        load(extract())  # type: ignore[arg-type]  # Airflow hands over the value and not the reference
+    return dag
+
+
+def mart_dags() -> dict[str, DAG]:
+    """The DAGs that build staging and marts, by id."""
+    with DAG(
+        dag_id=str(DagId("mart", "personal", "models", "changed")),
+        description="Builds what changed sources feed, as soon as they changed.",
+        doc_md=(
+            "### Staging and marts, after a change\n\nTriggered by any raw table that changed. What is built is decided "
+            "by the ledger: every source with a change that no successful build has taken in."
+        ),
+        schedule=AssetAny(*map(asset, ENTITIES)),
+        max_active_runs=1,
+        default_args=_defaults(),
+        tags=["mart"],
+    ) as changed:
+        DbtBuild(layer="staging", refresh="changed") >> DbtBuild(layer="marts", refresh="changed")
+
+    with DAG(
+        dag_id=str(DagId("mart", "personal", "models", "full")),
+        description="Builds every model, once a day.",
+        doc_md=(
+            "### Staging and marts, daily\n\nStreaks end and months begin without new data, so everything is built "
+            "once a day in the owner's time zone. `full_refresh` also rebuilds what is built by increments."
+        ),
+        schedule=_daily("41 0 * * *"),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(),
+        tags=["mart"],
+        params={"full_refresh": Param(False, type="boolean", description="Rebuild incremental models too.")},
+    ) as full:
+        DbtBuild(layer="staging", refresh="full") >> DbtBuild(layer="marts", refresh="full")
+    return {dag.dag_id: dag for dag in (changed, full)}
+
+
+def schema_dag() -> DAG:
+    """The DAG that applies the Alembic revisions."""
+    from airflow_provider_alembic.operators.alembic import AlembicOperator
+
+    with DAG(
+        dag_id=str(DagId("ops", "warehouse", "schema", "upgrade")),
+        description="Brings the raw schema and the ledger to the code's revision.",
+        doc_md=(
+            "### Schema of the warehouse\n\nRuns the Alembic revisions in `migrations/` up to the newest. Start-up "
+            "does it too; run it when a load says that the schema is behind. Repeating it changes nothing."
+        ),
+        schedule=None,
+        max_active_runs=1,
+        default_args=_defaults(retries=1),
+        tags=["ops"],
+    ) as dag:
+        AlembicOperator(
+            task_id="upgrade",
+            conn_id="bigquery",
+            command="upgrade",
+            script_location=str(ROOT / "migrations"),
+        )
+    return dag
+
+
+def freshness_dag() -> DAG:
+    """The DAG that notices sources that are not read any more."""
+    with DAG(
+        dag_id=str(DagId("ops", "warehouse", "sources", "freshness")),
+        description="Fails when a source has had no complete run for too long.",
+        doc_md=(
+            "### Freshness of the sources\n\nAsks the ledger for the last complete run of each source that was ever "
+            "read; the ages that warn and fail are declared beside the dbt sources."
+        ),
+        schedule=_daily("53 6 * * *"),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(retries=1),
+        tags=["ops"],
+    ) as dag:
+        DbtSourceFreshness(task_id="freshness")
+    return dag
+
+
+def _defaults(retries: int = 3) -> dict[str, Any]:
+    return {
+        "owner": "reporting",
+        "retries": retries,
+        "retry_delay": timedelta(seconds=read_settings().retry_seconds),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(hours=1),
+    }
+
+
+def _schedule(refresh: Refresh) -> CronTriggerTimetable | None:
+    settings = read_settings()
+    cron = settings.schedule_changed if refresh == "changed" else settings.schedule_full
+    return CronTriggerTimetable(cron, timezone=settings.timezone) if cron else None
+
+
+def _daily(cron: str) -> CronTriggerTimetable | None:
+    """Once a day in the owner's time zone, unless daily work is switched off."""
+    settings = read_settings()
+    return CronTriggerTimetable(cron, timezone=settings.timezone) if settings.schedule_full else None
+
+
+def _params(refresh: Refresh) -> dict[str, Any]:
+    if refresh != "full":
+        return {}
+    return {
+        "tombstone_share": Param(
+            None,
+            type=["null", "number"],
+            minimum=0,
+            maximum=1,
+            description="Greatest share of the table that this sweep may mark as gone; empty takes the setting.",
+        )
+    }
+
+
+def _share() -> float | None:
+    share: float | None = get_current_context()["params"].get("tombstone_share")
+    return share
+
+
+def _is_scheduled() -> bool:
+    return str(get_current_context()["dag_run"].run_type) == "scheduled"
+
+
+def _extract(entity: Entity, refresh: Refresh) -> str:
+    # Heavy: Google's client and Notion's are not for the parser.
+    from reporting import extract as reading
+    from reporting.landing import Landing
+    from reporting.orchestration import connections
+
+    settings = read_settings()
+    try:
+        source = connections.notion()
+    except connections.NotConfiguredError as error:
+        raise AirflowSkipException(str(error)) from None
+    try:
+        client = connections.warehouse(settings)
+        if refresh == "full" and _is_scheduled() and reading.is_swept_lately(client, settings, entity):
+            raise AirflowSkipException(
+                f"{entity.table} is large and was swept within six days. Trigger the DAG by hand to sweep it now."
+            )
+        return reading.extract(
+            client,
+            settings,
+            entity,
+            refresh,
+            source,
+            Landing(settings.landing_uri),
+            tombstone_share=_share(),
+        )
+    except reading.AbsentOptionalError as error:
+        raise AirflowSkipException(str(error)) from None
+    finally:
+        source.close()
+
+
+def _load(entity: Entity, folder: str) -> dict[str, int]:
+    from dataclasses import asdict
+
+    from reporting.landing import Landing
+    from reporting.orchestration import connections
+    from reporting.warehouse.load import load
+
+    settings = read_settings()
+    counts = load(
+        connections.warehouse(settings),
+        settings,
+        entity,
+        Landing(settings.landing_uri),
+        folder,
+        tombstone_share=_share(),
+        date_property=settings.date_properties.get(entity.table),
+    )
+    return asdict(counts)

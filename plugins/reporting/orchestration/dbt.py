@@ -1,0 +1,117 @@
+"""The tasks that start dbt."""
+
+import json
+import os
+import shlex
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+
+from reporting.landing import Refresh
+from reporting.settings import Settings, read_settings
+
+# One dbt at a time: two would write the same tables.
+POOL = "dbt"
+PLAN = "plan"
+
+
+class DbtTask(BashOperator):
+    """Runs one dbt command with the warehouse's credentials, and fails with the names of what failed."""
+
+    # Nothing here comes from a template: the command is made of settings and of the ledger.
+    template_fields = ()
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(bash_command="", append_env=False, pool=POOL, **arguments)
+
+    def _run(
+        self,
+        context: Context,
+        settings: Settings,
+        command: list[str],
+        failed: Callable[[Settings], list[str]],
+    ) -> None:
+        from reporting import dbt
+
+        dbt.forget_results(settings)
+        with _keyfile(settings) as keyfile:
+            self.env = dbt.environment(settings, keyfile)
+            self.bash_command = shlex.join(command)
+            try:
+                super().execute(context)
+            except AirflowException:
+                names = failed(settings)
+                for name in names:
+                    self.log.error("Failed: %s", name)
+                said = "; ".join(names) or "dbt ended before it built anything; its last lines above say why"
+                raise AirflowException(f"dbt failed: {said}") from None
+
+
+class DbtBuild(DbtTask):
+    """Builds and tests one layer: `staging`, which plans the build, then `marts`, which records it."""
+
+    def __init__(self, *, layer: Literal["staging", "marts"], refresh: Refresh, **arguments: Any) -> None:
+        super().__init__(task_id=layer, **arguments)
+        self.layer = layer
+        self.refresh = refresh
+
+    def execute(self, context: Context) -> None:
+        """Run dbt; skips when no source has changed since the last successful build."""
+        from reporting import dbt
+        from reporting.orchestration.connections import warehouse
+        from reporting.warehouse import builds
+
+        settings = read_settings()
+        client = warehouse(settings)
+        if self.layer == "staging":
+            plan = builds.plan(client, settings, self.refresh)
+            if not plan.is_needed:
+                raise AirflowSkipException("Nothing changed since the last successful build.")
+            context["ti"].xcom_push(key=PLAN, value=plan.to_json())
+        else:
+            plan = builds.Plan.from_json(context["ti"].xcom_pull(task_ids="staging", key=PLAN))
+        full_refresh = bool(context["params"].get("full_refresh"))
+        command = dbt.build_command(settings, plan.selection(self.layer), full_refresh)
+        self._run(context, settings, command, dbt.failures)
+        if self.layer == "marts":
+            builds.record(client, settings, plan)
+
+
+class DbtSourceFreshness(DbtTask):
+    """Fails when a source that was read before has not been read for too long."""
+
+    def execute(self, context: Context) -> None:
+        """Run the check; skips while nothing was ever read."""
+        from reporting import dbt
+        from reporting.orchestration.connections import warehouse
+        from reporting.warehouse import ledger
+
+        settings = read_settings()
+        sources = ledger.sources_read(warehouse(settings), settings)
+        if not sources:
+            raise AirflowSkipException("No source was read yet.")
+        self._run(context, settings, dbt.freshness_command(settings, sources), dbt.stale)
+
+
+@contextmanager
+def _keyfile(settings: Settings) -> Iterator[str | None]:
+    """The service account's key of the connection `bigquery` as a file that only this user can read.
+
+    None where there is no key: the local BigQuery wants none, and on Google's machines the machine has its own.
+    """
+    from reporting.orchestration.connections import service_account_key
+
+    key = None if settings.emulator_host else service_account_key()
+    if not isinstance(key, dict):
+        yield key
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "key.json")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            json.dump(key, file)
+        yield path

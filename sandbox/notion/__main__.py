@@ -1,0 +1,126 @@
+"""Serves the stand-in for Notion on loopback: `python -m sandbox.notion --port 9060 --data var/demo/notion`.
+
+It takes any token unless `--token` names one. Its rows are made at the first start and kept in the folder, with
+that day as their today, so that every later start serves the same ones with whatever was changed since.
+"""
+
+import argparse
+import asyncio
+import socket
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import uvicorn
+
+from sandbox.notion import values
+from sandbox.notion.app import app_of
+from sandbox.notion.recorded import Recorded
+from sandbox.notion.sample import Sample
+from sandbox.notion.store import Store
+
+HOST = "127.0.0.1"
+
+
+def main() -> int:
+    """Serve until ended by a signal; 2 when it cannot start, with the reason on standard error."""
+    parser = argparse.ArgumentParser("sandbox.notion", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds everything it keeps")
+    parser.add_argument("--seed", type=int, default=None, help="another invented person (default 1)")
+    parser.add_argument("--days", type=int, default=None, help="days of habits (default 365)")
+    parser.add_argument(
+        "--rows", type=int, default=None, help="rows of the daily habits (default: a row a day)"
+    )
+    parser.add_argument(
+        "--today", type=date.fromisoformat, help="the last day of the sample (default: the first start)"
+    )
+    parser.add_argument("--recorded", type=Path, help="serve the recorded answers in this folder instead")
+    parser.add_argument("--token", help="the only token that it takes")
+    parser.add_argument("--rate-limit", type=float, help="requests a second, on average")
+    options = parser.parse_args()
+
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, options.port))
+        except (OSError, OverflowError) as error:
+            return _refuse(
+                f"port {options.port} cannot be used ({error}). End what listens there, or choose another."
+            )
+        store = Store(options.data)
+        reason = _fill(store, options)
+        if reason:
+            store.close()
+            return _refuse(reason)
+        print(_sentence(store, options.port), flush=True)
+        config = uvicorn.Config(
+            app_of(store, options.token, options.rate_limit),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+        )
+        try:
+            asyncio.run(uvicorn.Server(config).serve([listener]))
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            store.close()
+    return 0
+
+
+def _fill(store: Store, options: argparse.Namespace) -> str | None:
+    """Make the rows at the first start. Returns why it cannot."""
+    kept = store.parameters()
+    asked = {
+        name: str(value.resolve() if isinstance(value, Path) else value)
+        for name in ("seed", "days", "rows", "today", "recorded")
+        if (value := getattr(options, name)) is not None
+    }
+    if kept:
+        other = {name: value for name, value in asked.items() if kept.get(name) != value}
+        if other:
+            said = ", ".join(
+                f"{name} {kept.get(name, 'none')} and not {value}" for name, value in other.items()
+            )
+            return f"{options.data} was filled with {said}. Choose another folder, or delete this one."
+        return None
+    if options.recorded:
+        try:
+            recorded = Recorded(options.recorded)
+        except ValueError as error:
+            return str(error)
+        store.fill(asked, recorded.data_sources(), recorded.pages())
+        return None
+    now = datetime.now(UTC)
+    days = 365 if options.days is None else options.days
+    sample = Sample(
+        seed=1 if options.seed is None else options.seed,
+        days=days,
+        rows=days if options.rows is None else options.rows,
+        today=options.today or now.date(),
+        started_at=now,
+    )
+    if sample.days < 1 or sample.rows < 1:
+        return "--days and --rows take numbers of at least 1."
+    parameters = {name: str(getattr(sample, name)) for name in ("seed", "days", "rows", "today")}
+    store.fill(parameters, sample.data_sources(), sample.pages())
+    return None
+
+
+def _sentence(store: Store, port: int) -> str:
+    rows = store.counts()
+    held = ", ".join(
+        f"'{values.plain(each['title'])}' {rows.get(each['id'], 0)}" for each in store.data_sources()
+    )
+    today = store.parameters().get("today")
+    return f"Notion stand-in on http://{HOST}:{port}{f', today is {today}' if today else ''}. Rows: {held}."
+
+
+def _refuse(reason: str) -> int:
+    print(f"The Notion stand-in did not start: {reason}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

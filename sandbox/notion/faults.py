@@ -1,0 +1,176 @@
+"""Faults on demand: what goes wrong between a client and an API.
+
+    POST /_control/faults   [{"kind": "status", "status": 429, "retry_after": 2, "times": 2, "path": "query"}]
+
+| kind           | what the client meets                                         |
+|----------------|---------------------------------------------------------------|
+| status         | `status`, with `retry_after` seconds if given                 |
+| html           | 200 with a page of HTML                                       |
+| reset          | the connection closed in the middle of the body               |
+| truncated      | JSON that ends early                                          |
+| slow           | the answer after `seconds`                                    |
+| empty_page     | no rows, and more to come                                     |
+| page_twice     | the same page again                                           |
+| shuffled       | the rows of a page in another order                           |
+| invalid_cursor | 400 for a cursor                                              |
+
+`path` is a regular expression, `method` a verb, `after` how many requests pass first, `times` how many fail.
+"""
+
+import asyncio
+import json
+import random
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+ERROR_CODES = {
+    400: "validation_error",
+    401: "unauthorized",
+    403: "restricted_resource",
+    404: "object_not_found",
+    409: "conflict_error",
+    429: "rate_limited",
+    500: "internal_server_error",
+    503: "service_unavailable",
+    504: "gateway_timeout",
+    529: "service_overload",
+}
+KINDS = (
+    "status",
+    "html",
+    "reset",
+    "truncated",
+    "slow",
+    "empty_page",
+    "page_twice",
+    "shuffled",
+    "invalid_cursor",
+)
+
+
+def error(
+    status: int, message: str, code: str | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """An error as Notion words it; 502 is a proxy's page."""
+    if status == 502:
+        return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
+    body = {
+        "object": "error",
+        "status": status,
+        "code": code or ERROR_CODES.get(status, "internal_server_error"),
+        "message": message,
+        "request_id": "00000000-0000-4000-8000-000000000000",
+    }
+    return JSONResponse(body, status, headers)
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault, as long as `times` lasts."""
+
+    kind: str
+    path: str = ""
+    method: str = ""
+    times: int = 1
+    after: int = 0
+    status: int = 500
+    retry_after: float | None = None
+    seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"'{self.kind}' is no fault; the faults are {', '.join(KINDS)}")
+        re.compile(self.path)
+
+    def hits(self, scope: Scope) -> bool:
+        """Whether this request fails, counting it."""
+        if self.times <= 0 or not re.search(self.path, scope["path"]):
+            return False
+        if self.method and self.method != scope["method"]:
+            return False
+        if self.after > 0:
+            self.after -= 1
+            return False
+        self.times -= 1
+        return True
+
+
+class Faults:
+    """Middleware that lets requests meet the faults asked for; `/_control` never does."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.faults: list[Fault] = []
+
+    def ask_for(self, wanted: list[dict[str, Any]]) -> None:
+        """Add faults. Raises `ValueError` or `TypeError` for what is none."""
+        self.faults.extend([Fault(**each) for each in wanted])
+
+    def left(self) -> list[dict[str, Any]]:
+        """The faults that are still to come."""
+        self.faults = [each for each in self.faults if each.times > 0]
+        return [asdict(each) for each in self.faults]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        fault = None
+        if scope["type"] == "http" and not scope["path"].startswith("/_control"):
+            fault = next((each for each in self.faults if each.hits(scope)), None)
+        if fault is None:
+            await self.app(scope, receive, send)
+        elif fault.kind in ("status", "html", "invalid_cursor"):
+            await self._refusal(fault)(scope, receive, send)
+        else:
+            if fault.kind == "slow":
+                await asyncio.sleep(fault.seconds)
+            await self._spoilt(fault, scope, receive, send)
+
+    @staticmethod
+    def _refusal(fault: Fault) -> Response:
+        if fault.kind == "html":
+            return HTMLResponse("<html><body>Just a moment...</body></html>")
+        if fault.kind == "invalid_cursor":
+            return error(400, "The start_cursor provided is invalid.")
+        headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+        return error(fault.status, f"A fault that was asked for: {fault.status}.", headers=headers)
+
+    async def _spoilt(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        start: Message = {}
+        body = b""
+
+        async def collect(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+            else:
+                body += message.get("body", b"")
+
+        await self.app(scope, receive, collect)
+        if fault.kind in ("empty_page", "page_twice", "shuffled"):
+            body = _other_page(fault.kind, body)
+        length = len(body)
+        if fault.kind in ("truncated", "reset"):
+            body = body[: length // 2]
+        if fault.kind != "reset":
+            length = len(body)
+        headers = [pair for pair in start["headers"] if pair[0] != b"content-length"]
+        await send({**start, "headers": [*headers, (b"content-length", str(length).encode())]})
+        # A body shorter than announced makes the server close the connection.
+        await send({"type": "http.response.body", "body": body})
+
+
+def _other_page(kind: str, body: bytes) -> bytes:
+    answer = json.loads(body)
+    rows = answer.get("results")
+    if rows and kind == "shuffled":
+        random.Random(len(rows)).shuffle(rows)
+    elif rows and kind == "empty_page":
+        # The cursor leads to the first row that was held back.
+        answer |= {"results": [], "has_more": True, "next_cursor": rows[0]["id"]}
+    elif rows and kind == "page_twice":
+        answer |= {"has_more": True, "next_cursor": rows[0]["id"]}
+    return json.dumps(answer).encode()

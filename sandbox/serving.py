@@ -1,0 +1,82 @@
+"""Starts and ends a server of the sandbox as a process of its own. Standard library only."""
+
+import os
+import socket
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = ROOT / ".venv" / "sandbox" / "bin" / "python"
+START_SECONDS = 120
+END_SECONDS = 15
+
+
+def free_port() -> int:
+    """A port that, with the next one, is free now."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+@contextmanager
+def serving(
+    module: str,
+    data: Path,
+    port: int,
+    ready_path: str,
+    arguments: tuple[str, ...] = (),
+    environment: Mapping[str, str] = os.environ,
+) -> Iterator[str]:
+    """Yield the address of `python -m module`, which keeps its data in `data`; it ends with the block.
+
+    Raises `RuntimeError` with the end of its log when it does not answer on `ready_path`.
+    """
+    data = data.resolve()
+    data.mkdir(parents=True, exist_ok=True)
+    log = data / "server.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [PYTHON, "-m", module, "--port", str(port), "--data", str(data), *arguments],
+            cwd=ROOT,
+            env={name: value for name, value in environment.items() if name != "PYTHONPATH"},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C in a terminal reaches the caller alone, which then ends this in order.
+            start_new_session=True,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _await(f"{address}{ready_path}", module, process, log)
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(address: str, module: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    pause = threading.Event()
+    for _ in range(START_SECONDS * 5):
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(address, timeout=5):  # noqa: S310
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            pause.wait(0.2)
+    tail = log.read_text(errors="replace")[-2000:]
+    raise RuntimeError(f"{module} did not come up on {address}:\n{tail}")
