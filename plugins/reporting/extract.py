@@ -8,7 +8,7 @@ from google.cloud import bigquery
 
 from reporting.entities import Entity
 from reporting.landing import Landing, Manifest, Refresh, new_run_id
-from reporting.settings import Settings
+from reporting.settings import SWITCHED_OFF, Settings
 from reporting.sources import notion
 from reporting.sources.base import NotFoundError
 from reporting.sources.notion import NotionSource
@@ -22,8 +22,8 @@ LARGE_ROW_COUNT = 5000
 LARGE_SWEEP_INTERVAL = timedelta(days=6)
 
 
-class AbsentOptionalError(Exception):
-    """The source lacks an entity that it need not have."""
+class NotReadError(Exception):
+    """There is nothing to read, on purpose: the entity is switched off, or optional and not there."""
 
 
 def is_swept_lately(client: bigquery.Client, settings: Settings, entity: Entity) -> bool:
@@ -50,7 +50,7 @@ def extract(
 
     A `changed` read begins at the ledger's cursor, or at the beginning when there is none. The next cursor is
     the source's own clock before its first row was read: a row edited while the read went on is read again.
-    Raises the errors of `reporting.sources.base`, `AbsentOptionalError`, and `TombstoneGuardError` before it asks
+    Raises the errors of `reporting.sources.base`, `NotReadError`, and `TombstoneGuardError` before it asks
     about what is gone.
     """
     started_at = datetime.now(UTC)
@@ -107,12 +107,16 @@ def extract(
 
 def _find(settings: Settings, entity: Entity, source: NotionSource) -> dict[str, Any]:
     configured = settings.names.get(entity.table)
+    if configured == SWITCHED_OFF:
+        raise NotReadError(
+            f"{entity.table} is switched off by REPORTING_NAME_{entity.table.upper()}={SWITCHED_OFF}."
+        )
     try:
         return source.find(configured or entity.default_name)
     except NotFoundError as error:
         if not entity.is_optional or configured or error.found_count:
             raise
-        raise AbsentOptionalError(
+        raise NotReadError(
             f"Notion has no database '{entity.default_name}' that the integration sees; it is optional, so there is "
             f"nothing to read. Make one, or name another in REPORTING_NAME_{entity.table.upper()}."
         ) from None

@@ -7,6 +7,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 PREFIX = "REPORTING_"
+# As the name of an entity: it is not read.
+SWITCHED_OFF = "none"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -22,7 +24,7 @@ class Settings:
     is the wait before a failed task's first retry; later waits are longer.
 
     `emulator_host` is the address of a local BigQuery (None: the real one). `names` says, by raw table, what an
-    entity is called in its source where that differs from the default (a name or an id), and `date_properties`
+    entity is called in its source where that differs from the default (a name, an id, or `none`), and `date_properties`
     which property dates its rows.
     """
 

@@ -180,6 +180,20 @@ def local_bigquery_connection(project: str) -> str:
     return json.dumps({"conn_type": "gcpbigquery", "extra": extra})
 
 
+def connection_fields(name: str, value: str) -> dict[str, Any]:
+    """The fields of an Airflow connection in JSON. Raises `CommandError` when it is none."""
+    try:
+        fields = json.loads(value)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        # Not the value itself, which may be a token.
+        raise CommandError(
+            f"AIRFLOW_CONN_{name} is not a connection in JSON. Run script/connect {name.lower()}."
+        )
+    return fields
+
+
 def google_credentials(variables: Mapping[str, str]) -> Any:
     """The service account of AIRFLOW_CONN_BIGQUERY, or None for the machine's own credentials.
 
@@ -187,16 +201,18 @@ def google_credentials(variables: Mapping[str, str]) -> Any:
     """
     if variables.get("BIGQUERY_EMULATOR_HOST") or not variables.get("AIRFLOW_CONN_BIGQUERY"):
         return None
+    # Heavy, and not for a local BigQuery.
+    from google.oauth2 import service_account
+
+    extra = connection_fields("BIGQUERY", variables["AIRFLOW_CONN_BIGQUERY"]).get("extra") or {}
+    credentials: Any = service_account.Credentials
     try:
-        extra = json.loads(variables["AIRFLOW_CONN_BIGQUERY"]).get("extra") or {}
         extra = json.loads(extra) if isinstance(extra, str) else extra
-        if extra.get("keyfile_dict"):
-            key = extra["keyfile_dict"]
-            return _service_account().from_service_account_info(
-                json.loads(key) if isinstance(key, str) else key, scopes=GOOGLE_SCOPES
-            )
-        if extra.get("key_path"):
-            return _service_account().from_service_account_file(extra["key_path"], scopes=GOOGLE_SCOPES)
+        if key := extra.get("keyfile_dict"):
+            info = json.loads(key) if isinstance(key, str) else key
+            return credentials.from_service_account_info(info, scopes=GOOGLE_SCOPES)
+        if path := extra.get("key_path"):
+            return credentials.from_service_account_file(path, scopes=GOOGLE_SCOPES)
     except (ValueError, OSError, AttributeError):
         pass
     else:
@@ -205,9 +221,3 @@ def google_credentials(variables: Mapping[str, str]) -> Any:
     raise CommandError(
         "AIRFLOW_CONN_BIGQUERY holds no key that can be read. Run script/connect bigquery again."
     )
-
-
-def _service_account() -> Any:
-    from google.oauth2 import service_account
-
-    return service_account.Credentials

@@ -27,7 +27,8 @@ class NotConfiguredError(Exception):
 
 def warehouse(settings: Settings) -> bigquery.Client:
     """A client of the warehouse, with the credentials of the connection `bigquery`."""
-    if settings.emulator_host:
+    # Without a connection Google's own search for credentials finds those of the machine.
+    if settings.emulator_host or _connection(BIGQUERY) is None:
         return connect(settings)
     from airflow.providers.google.cloud.hooks.bigquery import BigQueryHook
 

@@ -224,7 +224,7 @@ def _extract(entity: Entity, refresh: Refresh) -> str:
             Landing(settings.landing_uri),
             tombstone_share=_share(),
         )
-    except reading.AbsentOptionalError as error:
+    except reading.NotReadError as error:
         raise AirflowSkipException(str(error)) from None
     finally:
         source.close()

@@ -1,0 +1,143 @@
+"""What can be wrong with a connection, and what to do about it. Nothing here shows a secret."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import bigquery
+
+from reporting.commands import configuration
+from reporting.commands.errors import CommandError
+from reporting.entities import NOTION, Entity
+from reporting.settings import SWITCHED_OFF, SettingError, Settings, read_settings
+from reporting.sources import notion
+from reporting.sources.base import NotFoundError, SourceError
+from reporting.sources.http import Policy
+from reporting.sources.notion import NotionSource
+from reporting.warehouse.client import connect
+
+# Someone waits for the answer: a check is less patient than a run at night.
+IMPATIENT = Policy(requests_per_second=3.0, attempts=3, longest_total=30.0, longest_backoff=5.0, timeout=20.0)
+PROBE = "reporting_probe"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `text` says what is well, or what is wrong and what to do."""
+
+    subject: str
+    is_well: bool
+    text: str
+
+
+def notion_source(connection: str) -> NotionSource:
+    """The source of AIRFLOW_CONN_NOTION's value. Raises `CommandError` when it holds no token."""
+    fields = configuration.connection_fields("NOTION", connection)
+    token = fields.get("password")
+    if not token:
+        raise CommandError("the connection 'notion' has no token as its password. Run script/connect notion.")
+    return NotionSource(token, fields.get("host") or notion.DEFAULT_BASE_URL, IMPATIENT)
+
+
+def check_notion(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """The token, and each habits database."""
+    connection = variables.get("AIRFLOW_CONN_NOTION")
+    if not connection:
+        yield Finding("Notion", False, "is not configured. Run script/connect notion.")
+        return
+    source = None
+    try:
+        settings = read_settings(variables)
+        source = notion_source(connection)
+        seen = len(list(source.data_sources()))
+    except (SourceError, CommandError, SettingError) as error:
+        yield Finding("Notion", False, str(error))
+        if source:
+            source.close()
+        return
+    yield Finding("Notion", True, f"the token is good; {seen} databases are shared with it.")
+    for entity in NOTION:
+        yield _check_database(source, settings, entity)
+    source.close()
+
+
+def _check_database(source: NotionSource, settings: Settings, entity: Entity) -> Finding:
+    name = settings.names.get(entity.table, entity.default_name)
+    if name == SWITCHED_OFF:
+        return Finding(entity.table, True, "is switched off.")
+    try:
+        found = source.find(name)
+        if entity.is_dated:
+            notion.date_property(found, settings.date_properties.get(entity.table))
+    except NotFoundError as error:
+        if entity.is_optional and not error.found_count and entity.table not in settings.names:
+            return Finding(entity.table, True, f"there is no '{name}', and it is optional.")
+        return Finding(entity.table, False, f"{error} (REPORTING_NAME_{entity.table.upper()})")
+    except SourceError as error:
+        return Finding(entity.table, False, str(error))
+    return Finding(entity.table, True, f"reads '{notion.title_of(found)}'.")
+
+
+def check_bigquery(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether datasets can be made and tables written with DML, which needs billing."""
+    try:
+        settings = read_settings(variables)
+        if not settings.emulator_host and not variables.get("REPORTING_BIGQUERY_PROJECT"):
+            yield Finding(
+                "BigQuery", True, "no Google project is configured: a local BigQuery keeps the data."
+            )
+            return
+        client = connect(settings, configuration.google_credentials(variables))
+    except GoogleAuthError:
+        yield Finding(
+            "BigQuery",
+            False,
+            "this machine has no Google credentials. Run script/connect bigquery with a key file.",
+        )
+        return
+    except (SettingError, CommandError) as error:
+        yield Finding("BigQuery", False, str(error))
+        return
+    yield _attempt(
+        f"project {settings.project}", lambda: client.query("SELECT 1").result(timeout=30), "can be queried."
+    )
+    ops = settings.dataset("ops")
+    dataset = bigquery.Dataset(f"{settings.project}.{ops}")
+    dataset.location = settings.location
+    yield _attempt(f"dataset {ops}", lambda: client.create_dataset(dataset, exists_ok=True), "is there.")
+    yield _attempt(f"tables in {ops}", lambda: _probe(client, ops), "can be made, written and dropped.")
+
+
+def _probe(client: bigquery.Client, dataset: str) -> None:
+    table = f"`{dataset}.{PROBE}`"
+    for sql in (
+        f"CREATE OR REPLACE TABLE {table} (id INT64)",
+        f"INSERT INTO {table} (id) VALUES (1)",
+        f"DROP TABLE {table}",
+    ):
+        client.query(sql).result(timeout=60)
+
+
+def _attempt(subject: str, action: Callable[[], Any], well: str) -> Finding:
+    try:
+        action()
+    except GoogleAuthError as error:
+        return Finding(
+            subject, False, f"Google refused the credentials ({type(error).__name__}). Make a new key."
+        )
+    except GoogleAPICallError as error:
+        return Finding(subject, False, _advice(error))
+    return Finding(subject, True, well)
+
+
+def _advice(error: GoogleAPICallError) -> str:
+    said = error.message.splitlines()[0] if error.message else type(error).__name__
+    if "illing" in said:
+        return f"{said} Writing rows needs billing: link a billing account to the project; the free tier stays free."
+    if isinstance(error, Forbidden):
+        return f"{said} Give the service account the roles BigQuery Data Editor and BigQuery Job User on the project."
+    if isinstance(error, NotFound):
+        return f"{said} Check the project's id and the location, which cannot change once datasets are there."
+    return said

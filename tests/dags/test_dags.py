@@ -1,0 +1,124 @@
+"""The DAGs as Airflow's parser finds them, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reporting.naming import DagId
+from reporting.settings import ROOT
+
+EXPECTED = {
+    "mart_personal__models__changed",
+    "mart_personal__models__full",
+    "ops_warehouse__schema__upgrade",
+    "ops_warehouse__sources__freshness",
+    "raw_notion__daily_habits__changed",
+    "raw_notion__daily_habits__full",
+    "raw_notion__habit_targets__full",
+    "raw_notion__monthly_habits__changed",
+    "raw_notion__monthly_habits__full",
+    "raw_notion__weekly_habits__changed",
+    "raw_notion__weekly_habits__full",
+}
+PROGRAM = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+before = set(sys.modules)
+bag = DagBag(sys.argv[1])
+# Airflow itself imports a part of google.cloud as soon as there is an Asset.
+heavy = ("google.cloud.bigquery", "notion_client", "hubspot", "dbt", "reporting.warehouse", "reporting.sources.notion")
+imported = [name for name in set(sys.modules) - before if (name + ".").startswith(tuple(h + "." for h in heavy))]
+print(json.dumps({
+    "errors": bag.import_errors,
+    "imported": sorted(imported),
+    "dags": {dag.dag_id: {
+        "description": dag.description, "doc": dag.doc_md, "catchup": dag.catchup,
+        "max_active_runs": dag.max_active_runs, "schedule": getattr(dag.timetable, "expression", None), "tags": sorted(dag.tags),
+        "tasks": {task.task_id: {"pool": task.pool, "type": task.task_type, "retries": task.retries} for task in dag.tasks},
+    } for dag in bag.dags.values()},
+}))
+"""
+
+
+def parse(tmp_path: Path, folder: Path, **settings: str) -> dict[str, Any]:
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(ROOT),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(tmp_path / "logs"),
+        **settings,
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM, str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return parse(tmp_path_factory.mktemp("dags"), ROOT / "dags")
+
+
+def test_exactly_these_dags_and_no_error(bag: dict[str, Any]) -> None:
+    assert bag["errors"] == {}
+    assert set(bag["dags"]) == EXPECTED
+
+
+def test_every_id_follows_the_grammar() -> None:
+    for dag_id in EXPECTED:
+        assert str(DagId.parse(dag_id)) == dag_id
+
+
+def test_parsing_imports_nothing_heavy(bag: dict[str, Any]) -> None:
+    assert bag["imported"] == []
+
+
+def test_every_dag_explains_itself_and_never_overlaps_itself(bag: dict[str, Any]) -> None:
+    for dag in bag["dags"].values():
+        assert dag["description"]
+        assert dag["doc"]
+        assert dag["tags"]
+        assert dag["max_active_runs"] == 1
+        assert not dag["catchup"]
+
+
+def test_one_reader_a_source_and_one_dbt_at_a_time(bag: dict[str, Any]) -> None:
+    for dag_id, dag in bag["dags"].items():
+        if dag_id.startswith("raw_"):
+            assert (
+                dag["tasks"]["extract"]["pool"] == dag["tags"][0]
+                or dag["tasks"]["extract"]["pool"] in dag["tags"]
+            )
+        if dag_id.startswith("mart_"):
+            assert set(dag["tasks"]) == {"staging", "marts"}
+            assert {task["pool"] for task in dag["tasks"].values()} == {"dbt"}
+
+
+def test_the_schedules_are_settings(bag: dict[str, Any], tmp_path: Path) -> None:
+    assert bag["dags"]["raw_notion__daily_habits__changed"]["schedule"] == "7 * * * *"
+    assert bag["dags"]["raw_notion__daily_habits__full"]["schedule"] == "17 3 * * *"
+    assert bag["dags"]["ops_warehouse__schema__upgrade"]["schedule"] is None
+    other = parse(
+        tmp_path, ROOT / "dags", REPORTING_SCHEDULE_CHANGED="*/5 * * * *", REPORTING_SCHEDULE_FULL="none"
+    )
+    assert other["dags"]["raw_notion__daily_habits__changed"]["schedule"] == "*/5 * * * *"
+    assert other["dags"]["raw_notion__daily_habits__full"]["schedule"] is None
+    # Swept each time, so as often as the others are read.
+    assert other["dags"]["raw_notion__habit_targets__full"]["schedule"] == "*/5 * * * *"
+
+
+def test_a_broken_file_would_be_seen(tmp_path: Path) -> None:
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "broken.py").write_text("# airflow dag\nimport nothing_of_this_name\n")
+    assert parse(tmp_path, tmp_path / "dags")["errors"]

@@ -1,0 +1,66 @@
+"""How dbt is started, and what its results say."""
+
+import json
+from pathlib import Path
+
+from reporting import dbt
+from reporting.settings import read_settings
+
+
+def settings_in(folder: Path, **more: str):
+    return read_settings({"REPORTING_STATE": str(folder), **more})
+
+
+def test_dbt_sees_none_of_airflows_secrets(tmp_path: Path) -> None:
+    inherited = {
+        "PATH": "/bin",
+        "PYTHONPATH": "/x",
+        "AIRFLOW__CORE__FERNET_KEY": "hidden",
+        "AIRFLOW_CONN_NOTION": "hidden",
+        "REPORTING_FIRST_WEEKDAY": "sunday",
+    }
+    given = dbt.environment(
+        settings_in(tmp_path, BIGQUERY_EMULATOR_HOST="http://127.0.0.1:1"), None, inherited
+    )
+    assert "hidden" not in given.values()
+    assert "PYTHONPATH" not in given
+    assert given["REPORTING_FIRST_WEEKDAY"] == "sunday"
+    assert given["REPORTING_DBT_TARGET"] == "local"
+
+
+def test_a_key_file_is_for_the_real_bigquery(tmp_path: Path) -> None:
+    given = dbt.environment(settings_in(tmp_path), "/key.json", {})
+    assert given["REPORTING_DBT_TARGET"] == "bigquery"
+    assert given["GOOGLE_APPLICATION_CREDENTIALS"] == "/key.json"
+    assert given["REPORTING_DBT_METHOD"] == "service-account"
+
+
+def test_failures_are_named(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    assert dbt.failures(settings) == []
+    folder = dbt.target_folder(settings)
+    folder.mkdir(parents=True)
+    results = [
+        {"unique_id": "model.reporting.habits", "status": "success", "message": "ok"},
+        {
+            "unique_id": "test.reporting.not_null_habits_habit.1a2b",
+            "status": "fail",
+            "message": "Got 2 results\nmore",
+        },
+        {"unique_id": "model.reporting.habit_metrics", "status": "error", "message": None},
+        {"unique_id": "test.reporting.later.9", "status": "skipped", "message": None},
+    ]
+    (folder / "run_results.json").write_text(json.dumps({"results": results}))
+    assert dbt.failures(settings) == [
+        "test not_null_habits_habit: Got 2 results",
+        "model habit_metrics: no message",
+    ]
+    dbt.forget_results(settings)
+    assert dbt.failures(settings) == []
+
+
+def test_each_selection_is_an_argument_of_its_own(tmp_path: Path) -> None:
+    command = dbt.build_command(settings_in(tmp_path), ("source:notion.daily_habits+,tag:marts", "b"), True)
+    assert command[-2:] == ["source:notion.daily_habits+,tag:marts", "b"]
+    assert "--full-refresh" in command
+    assert command[command.index("--exclude-resource-type") + 1] == "unit_test"

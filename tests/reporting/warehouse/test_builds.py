@@ -1,0 +1,118 @@
+"""What a build is to take in, decided from the ledger."""
+
+from datetime import UTC, datetime
+
+import pytest
+from google.cloud import bigquery
+
+from reporting.entities import NOTION, Entity
+from reporting.landing import Manifest
+from reporting.settings import Settings, read_settings
+from reporting.warehouse import builds, ledger, schema
+from reporting.warehouse.client import connect
+from reporting.warehouse.ledger import Counts
+
+DAILY, WEEKLY = NOTION[:2]
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Warehouse:
+    def __init__(self, client: bigquery.Client, settings: Settings) -> None:
+        self.client, self.settings = client, settings
+        self.number = 0
+
+    def load(self, entity: Entity, inserted: int, refresh: str = "changed", read: int | None = None) -> str:
+        self.number += 1
+        manifest = Manifest(
+            run_id=f"run-{self.number}",
+            source=entity.source,
+            entity=entity.name,
+            refresh=refresh,  # type: ignore[arg-type]
+            started_at=NOON,
+            extracted_at=NOON,
+            window_since=None,
+            cursor_at=NOON,
+            record_count=inserted,
+            tombstone_count=0,
+            request_count=1,
+            part_count=0,
+            is_complete=True,
+        )
+        counts = Counts(inserted if read is None else read, inserted)
+        ledger.append(self.client, self.settings, manifest, counts, "memory")
+        return manifest.run_id
+
+    def plan(self, refresh: str = "changed") -> builds.Plan:
+        return builds.plan(self.client, self.settings, refresh)  # type: ignore[arg-type]
+
+    def record(self, plan: builds.Plan) -> None:
+        builds.record(self.client, self.settings, plan)
+
+
+@pytest.fixture
+def warehouse(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    assert settings.emulator_host
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", settings.emulator_host)
+    monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
+    client = connect(read_settings())
+    schema.upgrade(client)
+    return Warehouse(client, settings)
+
+
+def test_nothing_changed_needs_no_build(warehouse: Warehouse) -> None:
+    warehouse.load(DAILY, 0)
+    assert not warehouse.plan().is_needed
+    assert warehouse.plan("full").is_needed
+
+
+def test_the_first_build_is_of_everything(warehouse: Warehouse) -> None:
+    run = warehouse.load(DAILY, 3)
+    first = warehouse.plan()
+    assert (first.refresh, first.run_ids) == ("full", (run,))
+    assert first.selection("staging") == ("tag:staging",)
+
+
+def test_a_build_takes_in_what_no_successful_one_has(warehouse: Warehouse) -> None:
+    warehouse.load(DAILY, 3)
+    warehouse.record(warehouse.plan())
+    assert not warehouse.plan().is_needed
+    late = warehouse.load(WEEKLY, 1)
+    failed = warehouse.plan()
+    assert (failed.refresh, failed.sources, failed.run_ids) == ("changed", ("notion.weekly_habits",), (late,))
+    assert failed.selection("marts") == ("source:notion.weekly_habits+,tag:marts",)
+    # It was not recorded, so the next one takes the same in, and what came meanwhile.
+    other = warehouse.load(DAILY, 1)
+    again = warehouse.plan()
+    assert set(again.run_ids) == {late, other}
+    assert again.sources == ("notion.daily_habits", "notion.weekly_habits")
+    warehouse.record(again)
+    warehouse.record(again)
+    assert not warehouse.plan().is_needed
+    rows = warehouse.client.query(
+        f"SELECT COUNT(*) AS n FROM `{warehouse.settings.dataset('ops')}.dbt_builds`"
+    ).result()
+    assert next(iter(rows))["n"] == 2
+
+
+def test_a_run_committed_while_a_build_goes_on_is_not_lost(warehouse: Warehouse) -> None:
+    warehouse.load(DAILY, 3)
+    going_on = warehouse.plan("full")
+    late = warehouse.load(DAILY, 1)
+    warehouse.record(going_on)
+    assert warehouse.plan().run_ids == (late,)
+
+
+def test_a_plan_travels_between_tasks(warehouse: Warehouse) -> None:
+    warehouse.load(DAILY, 3)
+    plan = warehouse.plan()
+    assert builds.Plan.from_json(plan.to_json()) == plan
+
+
+def test_the_ledger_knows_the_last_sweep_and_what_was_read(warehouse: Warehouse) -> None:
+    warehouse.load(DAILY, 2)
+    assert ledger.last_sweep(warehouse.client, warehouse.settings, DAILY) is None
+    warehouse.load(DAILY, 2, "full", read=9000)
+    sweep = ledger.last_sweep(warehouse.client, warehouse.settings, DAILY)
+    assert sweep is not None
+    assert (sweep.started_at, sweep.rows_read) == (NOON, 9000)
+    assert ledger.sources_read(warehouse.client, warehouse.settings) == ["notion.daily_habits"]

@@ -1,0 +1,64 @@
+"""A stand-in for all that only read, and one of its own for each test that changes something."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from notion_client import Client
+
+from sandbox.notion.server import running
+
+TODAY = "2026-03-15"
+
+
+class StandIn:
+    """A running stand-in, with Notion's own client and plain HTTP."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.http = httpx.Client(base_url=address, headers=self.headers())
+        self.client = self.client_of("2025-09-03")
+
+    @staticmethod
+    def headers(version: str = "2025-09-03") -> dict[str, str]:
+        return {"Authorization": "Bearer ntn_test", "Notion-Version": version}
+
+    def client_of(self, version: str) -> Client:
+        return Client(auth="ntn_test", base_url=self.address, notion_version=version, retry=False)
+
+    def source_id(self, name: str) -> str:
+        state = self.http.get("/_control/state").json()
+        return next(each["id"] for each in state["data_sources"] if each["name"] == name)
+
+    def truth(self, name: str) -> list[dict]:
+        return self.http.get(f"/_control/truth/{self.source_id(name)}").json()
+
+    def rows(self, name: str, **body: object) -> list[dict]:
+        found, cursor = [], None
+        while True:
+            more = {"start_cursor": cursor} if cursor else {}
+            answer = self.client.data_sources.query(data_source_id=self.source_id(name), **body, **more)
+            found += answer["results"]
+            if not answer["has_more"]:
+                return found
+            cursor = answer["next_cursor"]
+
+
+@pytest.fixture(scope="session")
+def notion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """A year of habits that nobody changes."""
+    with running(tmp_path_factory.mktemp("notion"), None, "--today", TODAY) as address:
+        yield StandIn(address)
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., StandIn]]:
+    """Start a stand-in on a folder, with arguments; it ends with the test."""
+    with ExitStack() as stack:
+
+        def started(folder: Path, *arguments: str) -> StandIn:
+            return StandIn(stack.enter_context(running(folder, None, *arguments)))
+
+        yield started
