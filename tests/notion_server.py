@@ -56,7 +56,7 @@ class Notion:
         if path == "search":
             return httpx.Response(200, json={"results": self.sources, "has_more": False, "next_cursor": None})
         if path.endswith("/query"):
-            return self.query(body)
+            return self.query(path.split("/")[1], body)
         if match := re.fullmatch(r"pages/(\w+)/properties/(.+)", path):
             return self.property_items(match[2], request.url.params)
         kind, _, key = path.partition("/")
@@ -69,10 +69,11 @@ class Notion:
             return httpx.Response(404, json={"code": "object_not_found", "message": "m"})
         return httpx.Response(200, json=found)
 
-    def query(self, body: dict[str, Any]) -> httpx.Response:
+    def query(self, source_id: str, body: dict[str, Any]) -> httpx.Response:
         self.queries.append(body)
         given_filter = body.get("filter", {})
-        rows = sorted(self.pages.values(), key=lambda page: (page["created_time"], page["id"]))
+        held = [page for page in self.pages.values() if page["parent"]["data_source_id"] == source_id]
+        rows = sorted(held, key=lambda page: (page["created_time"], page["id"]))
         for each in given_filter.get("and", [given_filter] if given_filter else []):
             name = each["timestamp"]
             since = datetime.fromisoformat(each[name]["on_or_after"])

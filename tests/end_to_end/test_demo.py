@@ -1,0 +1,225 @@
+"""The demo and the round as their users run them: real Airflow, real dbt, the local BigQuery, the stand-in."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from google.cloud import bigquery
+
+from reporting.settings import ROOT, read_settings
+from reporting.warehouse.client import connect
+from sandbox.bigquery.server import running as bigquery_running
+from sandbox.notion.server import running as notion_running
+from sandbox.serving import free_port
+
+pytestmark = pytest.mark.timeout(900)
+DAILY = "Daily Disciplines"
+HEADERS = {"Authorization": "Bearer ntn_any", "Notion-Version": "2025-09-03"}
+
+
+class Demo:
+    """`script/demo --once` on a folder and ports of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ports = {name: free_port() for name in ("--port", "--bigquery-port", "--notion-port")}
+
+    def command(self, *arguments: str) -> list[str]:
+        ports = [str(each) for pair in self.ports.items() for each in pair]
+        return [str(ROOT / "script" / "demo"), "--data", str(self.folder), *ports, *arguments]
+
+    def run(self) -> str:
+        done = subprocess.run(
+            self.command("--once"), capture_output=True, text=True, check=False, timeout=600
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert self.open_ports() == []
+        return done.stdout
+
+    def open_ports(self) -> list[str]:
+        found = []
+        for name, port in self.ports.items():
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    found.append(name)
+        return found
+
+
+def rows(client: bigquery.Client, sql: str) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in client.query(sql).result()]
+
+
+def ledger_since(folder: Path, since: datetime) -> dict[str, tuple[int, ...]]:
+    """Rows read, inserted, updated and tombstoned by entity, from the demo's own warehouse."""
+    with bigquery_running(folder / "bigquery") as endpoint:
+        client = connect(read_settings({"BIGQUERY_EMULATOR_HOST": endpoint}))
+        found = rows(
+            client,
+            "SELECT entity, SUM(rows_read), SUM(rows_inserted), SUM(rows_updated), SUM(rows_tombstoned) "
+            f"FROM ops.sync_runs WHERE committed_at >= '{since.isoformat()}' GROUP BY entity",
+        )
+    return {entity: tuple(counts) for entity, *counts in found}
+
+
+def change_three_pages(folder: Path) -> str:
+    """One create, one edit, one trash among the daily habits; the id of the one in the trash."""
+    with (
+        notion_running(folder / "notion") as address,
+        httpx.Client(base_url=address, headers=HEADERS) as http,
+    ):
+        state = http.get("/_control/state").json()
+        key = next(each["id"] for each in state["data_sources"] if each["name"] == DAILY)
+        first, second = http.post(f"/v1/data_sources/{key}/query", json={"page_size": 2}).json()["results"]
+        name = {"title": [{"text": {"content": "another"}}]}
+        parent = {"type": "data_source_id", "data_source_id": key}
+        date = {"date": {"start": state["parameters"]["today"]}}
+        for answer in (
+            http.post("/v1/pages", json={"parent": parent, "properties": {"Name": name, "Date": date}}),
+            http.patch(f"/v1/pages/{first['id']}", json={"properties": {"Name": name}}),
+            http.patch(f"/v1/pages/{second['id']}", json={"in_trash": True}),
+        ):
+            answer.raise_for_status()
+        return str(second["id"])
+
+
+def test_demo_again_from_an_empty_metadata_database_and_after_three_changes(tmp_path: Path) -> None:
+    demo = Demo(tmp_path / "state")
+    said = demo.run()
+    assert "notion.daily_habits" in said
+    assert "Meditate" in said
+    first = ledger_since(demo.folder, datetime(2000, 1, 1, tzinfo=UTC))
+    assert set(first) == {"daily_habits", "weekly_habits", "monthly_habits", "habit_targets"}
+    assert all(read == inserted > 0 for read, inserted, _, _ in first.values())
+
+    (demo.folder / "airflow.db").unlink()
+    since = datetime.now(UTC)
+    demo.run()
+    again = ledger_since(demo.folder, since)
+    assert again == {entity: (counts[0], 0, 0, 0) for entity, counts in first.items()}
+
+    trashed = change_three_pages(demo.folder)
+    since = datetime.now(UTC)
+    demo.run()
+    changed = ledger_since(demo.folder, since)
+    assert changed.pop("daily_habits")[1:] == (1, 1, 1)
+    assert all(counts[1:] == (0, 0, 0) for counts in changed.values())
+
+    with bigquery_running(demo.folder / "bigquery") as endpoint:
+        client = connect(read_settings({"BIGQUERY_EMULATOR_HOST": endpoint}))
+        assert rows(
+            client, f"SELECT _deleted_reason FROM raw.notion__daily_habits WHERE id = '{trashed}'"
+        ) == [("trashed",)]
+        # Every change has reached the marts.
+        pending = (
+            "SELECT COUNT(*) FROM ops.sync_runs WHERE rows_inserted + rows_updated + rows_tombstoned > 0 "
+            "AND run_id NOT IN (SELECT run_id FROM ops.dbt_builds, UNNEST(run_ids) AS run_id)"
+        )
+        assert rows(client, pending) == [(0,)]
+    assert secrets_in_logs(demo.folder, "ntn_sample") == []
+
+
+def secrets_in_logs(folder: Path, secret: str) -> list[Path]:
+    logs = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and (path.suffix == ".log" or "logs" in path.parts)
+    ]
+    assert len(logs) > 10
+    return [path for path in logs if secret.encode() in path.read_bytes()]
+
+
+def test_a_demo_that_is_ended_leaves_nothing_running(tmp_path: Path) -> None:
+    demo = Demo(tmp_path / "state")
+    process = subprocess.Popen(demo.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    family: list[psutil.Process] = []
+    for line in process.stdout:
+        if "The scheduler runs" in line:
+            family = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGTERM)
+            break
+    rest = process.stdout.read()
+    assert process.wait(120) == 130
+    assert "Traceback" not in rest
+    assert len(family) >= 5
+    assert [each for each in family if each.is_running()] == []
+    assert demo.open_ports() == []
+
+
+def test_a_port_in_use_is_a_plain_sentence(tmp_path: Path) -> None:
+    demo = Demo(tmp_path / "state")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", demo.ports["--bigquery-port"]))
+        taken.listen()
+        done = subprocess.run(
+            demo.command("--once"), capture_output=True, text=True, check=False, timeout=120
+        )
+    assert done.returncode == 1
+    assert f"port {demo.ports['--bigquery-port']}, for the local BigQuery, cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert demo.open_ports() == []
+
+
+def test_connect_doctor_and_rounds_from_an_empty_folder_each(tmp_path: Path, bigquery_endpoint: str) -> None:
+    """One's own data: what script/connect stored is what the rounds read; the warehouse is what stays."""
+    config = tmp_path / "config" / "environment"
+    with notion_running(tmp_path / "notion", None, "--days", "40", "--token", "ntn_own") as address:
+        environment = os.environ | {
+            "REPORTING_CONFIG": str(config),
+            "REPORTING_NOTION_HOST": address,
+            "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+            "REPORTING_DATASET_PREFIX": "own_",
+            "REPORTING_LANDING_URI": str(tmp_path / "landing"),
+        }
+
+        def run(name: str, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [ROOT / "script" / name, *arguments],
+                env=environment,
+                input=answers,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=600,
+                # Without a terminal the token is read from the input.
+                start_new_session=True,
+            )
+
+        refused = run("connect", "notion", answers="ntn_wrong\n")
+        assert refused.returncode == 1
+        assert "Notion refused the token" in refused.stderr
+        assert not config.exists()
+        assert run("doctor").returncode == 1
+
+        done = run("connect", "notion", answers="ntn_own\n\n\nnone\n\nEurope/Berlin\n")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert config.stat().st_mode & 0o777 == 0o600
+        assert "ntn_own" not in done.stdout + done.stderr
+        doctor = run("doctor")
+        assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+        assert "notion__monthly_habits: is switched off" in doctor.stdout
+
+        results = []
+        for number in range(2):
+            state = tmp_path / f"state{number}"
+            done = run("round", "--data", str(state), "--port", str(free_port()))
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert "ntn_own" not in done.stdout + done.stderr
+            client = connect(read_settings(environment))
+            builds = rows(client, "SELECT COUNT(*) FROM own_ops.dbt_builds")[0][0]
+            inserted = rows(client, "SELECT SUM(rows_inserted) FROM own_ops.sync_runs")[0][0]
+            results.append((builds, inserted))
+            shutil.rmtree(state)
+        # Nothing is new the second time, so nothing is inserted and nothing is built.
+        assert results[0] == results[1]
+        assert results[0][1] > 0
+        refreshes = rows(client, "SELECT entity, refresh FROM own_ops.sync_runs ORDER BY committed_at")
+        assert [refresh for entity, refresh in refreshes if entity == "daily_habits"] == ["full", "changed"]
