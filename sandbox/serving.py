@@ -1,8 +1,11 @@
 """Starts and ends a server of the sandbox as a process of its own. Standard library only."""
 
+import ctypes
 import os
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -14,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv" / "sandbox" / "bin" / "python"
 START_SECONDS = 120
 END_SECONDS = 15
+PR_SET_PDEATHSIG = 1
 
 
 def free_port() -> int:
@@ -27,6 +31,15 @@ def free_port() -> int:
             except (OSError, OverflowError):
                 continue
             return port
+
+
+def end_with_parent() -> None:
+    """Have the kernel end this process when its parent dies, even of SIGKILL; for `preexec_fn`. Linux only.
+
+    https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager
@@ -54,6 +67,7 @@ def serving(
             stderr=subprocess.STDOUT,
             # Ctrl-C in a terminal reaches the caller alone, which then ends this in order.
             start_new_session=True,
+            preexec_fn=end_with_parent,
         )
     address = f"http://127.0.0.1:{port}"
     try:

@@ -8,7 +8,7 @@ import pytest
 from google.cloud import bigquery
 
 from reporting.entities import NOTION
-from reporting.extract import extract
+from reporting.extract import LARGE_ROW_COUNT, NotReadError, extract, is_swept_lately
 from reporting.landing import Landing, Refresh
 from reporting.settings import Settings, read_settings
 from reporting.sources.base import NotFoundError
@@ -80,3 +80,38 @@ def test_the_database_is_configuration(rounds: Round) -> None:
     rounds.settings = replace(rounds.settings, names={DAILY.table: "Nothing"})
     with pytest.raises(NotFoundError, match="no Notion database named 'Nothing'"):
         rounds.run("full")
+
+
+def test_an_optional_database_may_be_absent_but_not_when_it_is_named(rounds: Round) -> None:
+    targets = NOTION[3]
+
+    def read() -> str:
+        return extract(
+            rounds.client, rounds.settings, targets, "full", source_over(rounds.notion), rounds.landing
+        )
+
+    with pytest.raises(NotReadError, match="it is optional"):
+        read()
+    rounds.settings = replace(rounds.settings, names={targets.table: "My targets"})
+    with pytest.raises(NotFoundError, match="no Notion database named 'My targets'"):
+        read()
+
+
+def test_an_entity_can_be_switched_off(rounds: Round) -> None:
+    rounds.settings = replace(rounds.settings, names={DAILY.table: "none"})
+    with pytest.raises(NotReadError, match="REPORTING_NAME_NOTION__DAILY_HABITS=none"):
+        rounds.run("full")
+
+
+@pytest.mark.parametrize(
+    ("age", "rows", "expected"),
+    [(1, LARGE_ROW_COUNT + 1, True), (1, LARGE_ROW_COUNT, False), (7, LARGE_ROW_COUNT + 1, False)],
+)
+def test_a_large_entity_is_swept_every_six_days(rounds: Round, age: int, rows: int, expected: bool) -> None:
+    assert not is_swept_lately(rounds.client, rounds.settings, DAILY)
+    rounds.run("full")
+    ledger = f"{rounds.settings.dataset('ops')}.sync_runs"
+    rounds.client.query(
+        f"UPDATE {ledger} SET rows_read = {rows}, started_at = TIMESTAMP_SUB(started_at, INTERVAL {age} DAY) WHERE TRUE"
+    ).result()
+    assert is_swept_lately(rounds.client, rounds.settings, DAILY) is expected

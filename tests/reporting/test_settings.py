@@ -37,3 +37,15 @@ def test_names_and_date_properties_are_by_table() -> None:
 def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=f"REPORTING_{name} is '"):
         read_settings({f"REPORTING_{name}": value})
+
+
+def test_schedules_can_be_switched_off_and_are_checked() -> None:
+    settings = read_settings({"REPORTING_SCHEDULE_CHANGED": "none", "REPORTING_SCHEDULE_FULL": "0 4 * * *"})
+    assert (settings.schedule_changed, settings.schedule_full) == (None, "0 4 * * *")
+    with pytest.raises(SettingError, match="REPORTING_SCHEDULE_FULL is 'daily'; it takes a cron expression"):
+        read_settings({"REPORTING_SCHEDULE_FULL": "daily"})
+
+
+def test_what_an_installation_keeps_is_in_one_folder() -> None:
+    settings = read_settings({"REPORTING_STATE": "/srv/state"})
+    assert (str(settings.state), settings.landing_uri) == ("/srv/state", "/srv/state/landing")

@@ -1,6 +1,7 @@
 """The demo: sample sources, a local BigQuery, real Airflow, real dbt. Nothing outside the folder is touched."""
 
 import argparse
+import os
 import threading
 import time
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from sandbox.notion.server import running as notion_running
 
 NOTION_PORT = 9060
 PATIENCE_SECONDS = 900
+OWN_CONFIGURATION = ("AIRFLOW_", "REPORTING_", "BIGQUERY_", "GOOGLE_", "DBT_")
 
 
 def main() -> int:
@@ -36,6 +38,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     end_on_signals()
+    _forget_own_configuration()
 
     console = Console()
     begun = time.monotonic()
@@ -75,6 +78,12 @@ def main() -> int:
             console.print(f"Notion stand-in: {notion}\nServing until Ctrl-C.")
             threading.Event().wait()
     return 0
+
+
+def _forget_own_configuration() -> None:
+    """The demo must not meet the owner's data, whatever the environment holds."""
+    for name in [name for name in os.environ if name.startswith(OWN_CONFIGURATION)]:
+        del os.environ[name]
 
 
 def _variables(notion: str) -> dict[str, str]:

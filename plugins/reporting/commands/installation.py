@@ -74,11 +74,8 @@ def _warehouse(
     stack: ExitStack, state: Path, given: Mapping[str, str], console: Console, port: int
 ) -> dict[str, str]:
     """The variables of the warehouse; starts a local one where none is configured."""
-    if given.get("BIGQUERY_EMULATOR_HOST"):
-        project = given.get("REPORTING_BIGQUERY_PROJECT", "local")
-        return {"AIRFLOW_CONN_BIGQUERY": configuration.local_bigquery_connection(project)}
-    if given.get("REPORTING_BIGQUERY_PROJECT"):
-        return {}
+    if given.get("BIGQUERY_EMULATOR_HOST") or given.get("REPORTING_BIGQUERY_PROJECT"):
+        return without_local_bigquery(given)
     for number in (port, port + 1):
         processes.check_port(number, "the local BigQuery", "--bigquery-port")
     console.print("Starting the local BigQuery ...")
@@ -90,6 +87,19 @@ def _warehouse(
         "BIGQUERY_EMULATOR_HOST": endpoint,
         "AIRFLOW_CONN_BIGQUERY": configuration.local_bigquery_connection("local"),
     }
+
+
+def without_local_bigquery(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a warehouse that is there already. Raises `CommandError` when none is configured."""
+    given = dict(variables) | dict(os.environ)
+    if given.get("BIGQUERY_EMULATOR_HOST"):
+        project = given.get("REPORTING_BIGQUERY_PROJECT", "local")
+        return {"AIRFLOW_CONN_BIGQUERY": configuration.local_bigquery_connection(project)}
+    if given.get("REPORTING_BIGQUERY_PROJECT"):
+        return {}
+    raise CommandError(
+        "no warehouse is configured. Run script/connect bigquery, or use script/server, which starts a local one."
+    )
 
 
 def _settings(environment: Mapping[str, str]) -> Settings:

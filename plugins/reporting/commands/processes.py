@@ -17,6 +17,7 @@ import psutil
 from reporting.commands.configuration import AIRFLOW_BIN
 from reporting.commands.errors import CommandError
 from reporting.settings import ROOT
+from sandbox.serving import end_with_parent
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 240
@@ -79,6 +80,7 @@ def airflow_running(environment: Mapping[str, str], log: Path) -> Iterator[subpr
             stderr=subprocess.STDOUT,
             # Ctrl-C reaches this program alone, which then ends them in order.
             start_new_session=True,
+            preexec_fn=end_with_parent,
         )
     try:
         _await_health(f"http://{LOOPBACK}:{environment['PORT']}", process, log)
