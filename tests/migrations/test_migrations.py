@@ -60,7 +60,10 @@ def test_the_migrated_tables_are_the_described_ones(client: bigquery.Client, set
             kind = str(column.type.compile(dialect=_dialect()))
             repeated = kind.startswith("ARRAY<")
             mode = "REPEATED" if repeated else "NULLABLE" if column.nullable else "REQUIRED"
-            expected_columns.append((column.name, "STRUCT" if repeated else kind, mode, column.comment))
+            element = kind.removeprefix("ARRAY<").removesuffix(">") if repeated else kind
+            expected_columns.append(
+                (column.name, "STRUCT" if element.startswith("STRUCT<") else element, mode, column.comment)
+            )
         assert list(leaves(made_table.schema)) == expected_columns
 
 
