@@ -6,6 +6,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from google.api_core.exceptions import GoogleAPICallError
+from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 from rich.console import Console
 
@@ -55,10 +57,7 @@ def running(
         variables = dict(variables) | _warehouse(stack, state, given, console, bigquery_port)
         environment = configuration.airflow_environment(state, port, variables)
         settings = _settings(environment)
-        client = connect(settings, configuration.google_credentials(environment))
-        console.print("Bringing the warehouse's schema to its newest revision ...")
-        with _environment(environment):
-            schema.upgrade(client)
+        client = _upgraded_warehouse(settings, environment, console)
         console.print("Preparing Airflow's metadata database ...")
         prepared = processes.prepare(environment, state / "prepare.log", new_password)
         console.print("Starting Airflow: api-server, scheduler, dag-processor ...")
@@ -68,6 +67,22 @@ def running(
         stack.callback(api.close)
         api.await_dags(_first_dags())
         yield Installation(address, api, client, settings, prepared)
+
+
+def _upgraded_warehouse(
+    settings: Settings, environment: Mapping[str, str], console: Console
+) -> bigquery.Client:
+    console.print("Bringing the warehouse's schema to its newest revision ...")
+    try:
+        client = connect(settings, configuration.google_credentials(environment))
+        with _environment(environment):
+            schema.upgrade(client)
+    except (GoogleAPICallError, GoogleAuthError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CommandError(
+            f"the warehouse cannot be used: {said} Run script/doctor, which says what to do."
+        ) from None
+    return client
 
 
 def _warehouse(
