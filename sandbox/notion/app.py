@@ -16,8 +16,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox.faults import Faults
 from sandbox.notion import values
-from sandbox.notion.faults import Faults, error
+from sandbox.notion.errors import NotionDialect, error
 from sandbox.notion.query import InvalidQueryError, matches, order_key
 from sandbox.notion.sample import definition
 from sandbox.notion.store import BOT, Store
@@ -451,7 +452,7 @@ def app_of(store: Store, token: str | None = None, per_second: float | None = No
         Route("/_control/state", state, methods=["GET"]),
         _route("/_control/truth/{key}", "GET", _truth(notion)),
     ]
-    faults = Faults(Gate(Starlette(routes=routes), token, per_second, counts))
+    faults = Faults(Gate(Starlette(routes=routes), token, per_second, counts), NotionDialect())
     return faults
 
 

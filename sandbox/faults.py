@@ -19,26 +19,13 @@
 
 import asyncio
 import json
-import random
 import re
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-ERROR_CODES = {
-    400: "validation_error",
-    401: "unauthorized",
-    403: "restricted_resource",
-    404: "object_not_found",
-    409: "conflict_error",
-    429: "rate_limited",
-    500: "internal_server_error",
-    503: "service_unavailable",
-    504: "gateway_timeout",
-    529: "service_overload",
-}
 KINDS = (
     "status",
     "html",
@@ -52,20 +39,14 @@ KINDS = (
 )
 
 
-def error(
-    status: int, message: str, code: str | None = None, headers: dict[str, str] | None = None
-) -> Response:
-    """An error as Notion words it; 502 is a proxy's page."""
-    if status == 502:
-        return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
-    body = {
-        "object": "error",
-        "status": status,
-        "code": code or ERROR_CODES.get(status, "internal_server_error"),
-        "message": message,
-        "request_id": "00000000-0000-4000-8000-000000000000",
-    }
-    return JSONResponse(body, status, headers)
+class Dialect(Protocol):
+    """How one API words what goes wrong."""
+
+    def error(self, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+        """An error with this status."""
+
+    def other_page(self, kind: str, answer: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a list as `empty_page`, `page_twice` or `shuffled` make it."""
 
 
 @dataclass(slots=True)
@@ -102,8 +83,9 @@ class Fault:
 class Faults:
     """Middleware that lets requests meet the faults asked for; `/_control` never does."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, dialect: Dialect) -> None:
         self.app = app
+        self.dialect = dialect
         self.faults: list[Fault] = []
 
     def ask_for(self, wanted: list[dict[str, Any]]) -> None:
@@ -129,14 +111,13 @@ class Faults:
                 await asyncio.sleep(fault.seconds)
             await self._spoilt(fault, scope, receive, send)
 
-    @staticmethod
-    def _refusal(fault: Fault) -> Response:
+    def _refusal(self, fault: Fault) -> Response:
         if fault.kind == "html":
             return HTMLResponse("<html><body>Just a moment...</body></html>")
         if fault.kind == "invalid_cursor":
-            return error(400, "The start_cursor provided is invalid.")
+            return self.dialect.error(400, "The cursor provided is invalid.")
         headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
-        return error(fault.status, f"A fault that was asked for: {fault.status}.", headers=headers)
+        return self.dialect.error(fault.status, f"A fault that was asked for: {fault.status}.", headers)
 
     async def _spoilt(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         start: Message = {}
@@ -151,7 +132,7 @@ class Faults:
 
         await self.app(scope, receive, collect)
         if fault.kind in ("empty_page", "page_twice", "shuffled"):
-            body = _other_page(fault.kind, body)
+            body = json.dumps(self.dialect.other_page(fault.kind, json.loads(body))).encode()
         length = len(body)
         if fault.kind in ("truncated", "reset"):
             body = body[: length // 2]
@@ -161,16 +142,3 @@ class Faults:
         await send({**start, "headers": [*headers, (b"content-length", str(length).encode())]})
         # A body shorter than announced makes the server close the connection.
         await send({"type": "http.response.body", "body": body})
-
-
-def _other_page(kind: str, body: bytes) -> bytes:
-    answer = json.loads(body)
-    rows = answer.get("results")
-    if rows and kind == "shuffled":
-        random.Random(len(rows)).shuffle(rows)
-    elif rows and kind == "empty_page":
-        # The cursor leads to the first row that was held back.
-        answer |= {"results": [], "has_more": True, "next_cursor": rows[0]["id"]}
-    elif rows and kind == "page_twice":
-        answer |= {"has_more": True, "next_cursor": rows[0]["id"]}
-    return json.dumps(answer).encode()
