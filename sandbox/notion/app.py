@@ -452,8 +452,9 @@ def app_of(store: Store, token: str | None = None, per_second: float | None = No
         Route("/_control/state", state, methods=["GET"]),
         _route("/_control/truth/{key}", "GET", _truth(notion)),
     ]
-    faults = Faults(Gate(Starlette(routes=routes), token, per_second, counts), NotionDialect())
-    return faults
+    faults = Faults(Starlette(routes=routes), NotionDialect())
+    # A request that meets a fault counts against the limit, too.
+    return Gate(faults, token, per_second, counts)
 
 
 def _truth(notion: Notion) -> Callable[[Request], Awaitable[Any]]:

@@ -1,0 +1,203 @@
+"""Object types, their properties and how they can be associated, as HubSpot defines them.
+
+https://developers.hubspot.com/docs/guides/crm/understanding-the-crm and .../crm/associations
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+SYSTEM = {"hs_object_id": "number", "createdate": "datetime", "hs_lastmodifieddate": "datetime"}
+ENGAGEMENT = {
+    "hs_object_id": "number",
+    "hs_createdate": "datetime",
+    "hs_lastmodifieddate": "datetime",
+    "hs_timestamp": "datetime",
+    "hubspot_owner_id": "enumeration",
+}
+
+# Property names and types by object type; a value is a string or null whatever its type.
+PROPERTIES: dict[str, dict[str, str]] = {
+    "contacts": {
+        "hs_object_id": "number",
+        "createdate": "datetime",
+        "lastmodifieddate": "datetime",
+        "email": "string",
+        "firstname": "string",
+        "lastname": "string",
+        "phone": "phone_number",
+        "mobilephone": "phone_number",
+        "company": "string",
+        "jobtitle": "string",
+        "city": "string",
+        "country": "string",
+        "date_of_birth": "string",
+        "lifecyclestage": "enumeration",
+        "hs_lead_status": "enumeration",
+        "hubspot_owner_id": "enumeration",
+        "hs_merged_object_ids": "enumeration",
+        "hs_additional_emails": "enumeration",
+    },
+    "companies": {
+        **SYSTEM,
+        "name": "string",
+        "domain": "string",
+        "industry": "enumeration",
+        "city": "string",
+        "country": "string",
+        "phone": "phone_number",
+        "numberofemployees": "number",
+        "annualrevenue": "number",
+        "lifecyclestage": "enumeration",
+        "hubspot_owner_id": "enumeration",
+        "hs_merged_object_ids": "enumeration",
+    },
+    "deals": {
+        **SYSTEM,
+        "dealname": "string",
+        "amount": "number",
+        "closedate": "datetime",
+        "pipeline": "enumeration",
+        "dealstage": "enumeration",
+        "dealtype": "enumeration",
+        "hubspot_owner_id": "enumeration",
+        "hs_merged_object_ids": "enumeration",
+        "hs_is_closed_won": "bool",
+    },
+    "calls": {
+        **ENGAGEMENT,
+        "hs_call_title": "string",
+        "hs_call_body": "string",
+        "hs_call_duration": "number",
+        "hs_call_direction": "enumeration",
+        "hs_call_status": "enumeration",
+    },
+    "emails": {
+        **ENGAGEMENT,
+        "hs_email_subject": "string",
+        "hs_email_direction": "enumeration",
+        "hs_email_status": "enumeration",
+        "hs_email_text": "string",
+    },
+    "meetings": {
+        **ENGAGEMENT,
+        "hs_meeting_title": "string",
+        "hs_meeting_start_time": "datetime",
+        "hs_meeting_end_time": "datetime",
+        "hs_meeting_outcome": "enumeration",
+    },
+    "notes": {**ENGAGEMENT, "hs_note_body": "string"},
+    "tasks": {
+        **ENGAGEMENT,
+        "hs_task_subject": "string",
+        "hs_task_body": "string",
+        "hs_task_status": "enumeration",
+        "hs_task_priority": "enumeration",
+        "hs_task_type": "enumeration",
+    },
+    "communications": {
+        **ENGAGEMENT,
+        "hs_communication_channel_type": "enumeration",
+        "hs_communication_logged_from": "enumeration",
+        "hs_communication_body": "string",
+    },
+}
+TYPES = tuple(PROPERTIES)
+ENGAGEMENTS = ("calls", "emails", "meetings", "notes", "tasks", "communications")
+SINGULAR = {"contacts": "contact", "companies": "company", "deals": "deal"} | {
+    kind: kind.removesuffix("s") for kind in ENGAGEMENTS
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What an association says of itself."""
+
+    type_id: int
+    category: str = "HUBSPOT_DEFINED"
+    label: str | None = None
+
+
+# From, to: the unlabelled association's type, in both directions.
+UNLABELLED: dict[tuple[str, str], int] = {
+    ("contacts", "companies"): 279,
+    ("companies", "contacts"): 280,
+    ("contacts", "deals"): 4,
+    ("deals", "contacts"): 3,
+    ("companies", "deals"): 342,
+    ("deals", "companies"): 341,
+    ("calls", "contacts"): 194,
+    ("contacts", "calls"): 193,
+    ("calls", "companies"): 182,
+    ("companies", "calls"): 181,
+    ("calls", "deals"): 206,
+    ("deals", "calls"): 205,
+    ("emails", "contacts"): 198,
+    ("contacts", "emails"): 197,
+    ("emails", "companies"): 186,
+    ("companies", "emails"): 185,
+    ("emails", "deals"): 210,
+    ("deals", "emails"): 209,
+    ("meetings", "contacts"): 200,
+    ("contacts", "meetings"): 199,
+    ("meetings", "companies"): 188,
+    ("companies", "meetings"): 187,
+    ("meetings", "deals"): 212,
+    ("deals", "meetings"): 211,
+    ("notes", "contacts"): 202,
+    ("contacts", "notes"): 201,
+    ("notes", "companies"): 190,
+    ("companies", "notes"): 189,
+    ("notes", "deals"): 214,
+    ("deals", "notes"): 213,
+    ("tasks", "contacts"): 204,
+    ("contacts", "tasks"): 203,
+    ("tasks", "companies"): 192,
+    ("companies", "tasks"): 191,
+    ("tasks", "deals"): 216,
+    ("deals", "tasks"): 215,
+    ("communications", "contacts"): 81,
+    ("contacts", "communications"): 82,
+    ("communications", "companies"): 87,
+    ("companies", "communications"): 88,
+    ("communications", "deals"): 85,
+    ("deals", "communications"): 86,
+}
+PRIMARY = {
+    ("contacts", "companies"): Label(1, label="Primary"),
+    ("companies", "contacts"): Label(2, label="Primary"),
+}
+
+
+def modified_property(kind: str) -> str:
+    """Contacts have a name of their own for it; with the wrong one a search is empty, without an error."""
+    return "lastmodifieddate" if kind == "contacts" else "hs_lastmodifieddate"
+
+
+def created_property(kind: str) -> str:
+    """The property that holds when a record was created."""
+    return "hs_createdate" if kind in ENGAGEMENTS else "createdate"
+
+
+def definition(name: str, kind: str) -> Json:
+    """A property as the properties API describes it."""
+    field = {"number": "number", "datetime": "date", "bool": "booleancheckbox", "enumeration": "select"}
+    return {
+        "name": name,
+        "label": name.removeprefix("hs_").replace("_", " ").capitalize(),
+        "type": kind,
+        "fieldType": field.get(kind, "text"),
+        "description": "",
+        "groupName": "information",
+        "options": [],
+        "displayOrder": -1,
+        "calculated": False,
+        "externalOptions": False,
+        "archived": False,
+        "hasUniqueValue": False,
+        "hidden": False,
+        "hubspotDefined": True,
+        "modificationMetadata": {"archivable": True, "readOnlyDefinition": True, "readOnlyValue": False},
+        "formField": True,
+    }

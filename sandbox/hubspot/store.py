@@ -1,0 +1,290 @@
+"""Keeps the portal in one SQLite file: a restart, and a crash, serve the same records."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sandbox.hubspot.schema import (
+    PRIMARY,
+    PROPERTIES,
+    UNLABELLED,
+    Json,
+    Label,
+    created_property,
+    definition,
+    modified_property,
+)
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS parameters (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS records (
+    kind TEXT NOT NULL, id INTEGER NOT NULL, created INTEGER NOT NULL, modified INTEGER NOT NULL,
+    archived INTEGER, merged_into INTEGER, properties TEXT NOT NULL, PRIMARY KEY (kind, id)
+);
+CREATE INDEX IF NOT EXISTS records_by_modification ON records (kind, modified, id);
+CREATE TABLE IF NOT EXISTS definitions (kind TEXT, name TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, name));
+CREATE TABLE IF NOT EXISTS associations (
+    from_kind TEXT, from_id INTEGER, to_kind TEXT, to_id INTEGER, type_id INTEGER, category TEXT, label TEXT,
+    PRIMARY KEY (from_kind, from_id, to_kind, to_id, type_id)
+);
+"""
+COLUMNS = "kind, id, created, modified, archived, merged_into, properties"
+FIRST_ID = 1001
+
+
+def now_ms() -> int:
+    """This instant in milliseconds, HubSpot's resolution."""
+    return int(datetime.now(UTC).timestamp() * 1000)
+
+
+def iso(milliseconds: int) -> str:
+    """An instant as HubSpot writes it."""
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+
+
+class Store:
+    """The portal below `folder`. A record is `{"kind", "id", "created", "modified", "archived", "merged_into",
+    "properties"}`, with times in milliseconds and the properties that were set.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(
+            folder / "hubspot.sqlite", isolation_level=None, check_same_thread=False
+        )
+        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + TABLES)
+        self._database.row_factory = sqlite3.Row
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def parameters(self) -> dict[str, str]:
+        """What the portal was filled with; empty while it is new."""
+        return {row["name"]: row["value"] for row in self._database.execute("SELECT * FROM parameters")}
+
+    def fill(
+        self,
+        parameters: dict[str, str],
+        records: Iterable[Json],
+        links: Iterable[tuple[str, int, str, int, bool]],
+    ) -> None:
+        """Write the sample at once or not at all. A link is (from, id, to, id, is primary)."""
+        with self._transaction():
+            self._database.executemany("INSERT INTO parameters VALUES (?, ?)", parameters.items())
+            self._database.executemany(
+                "INSERT INTO definitions VALUES (?, ?, ?)",
+                (
+                    (kind, name, json.dumps(definition(name, value)))
+                    for kind, properties in PROPERTIES.items()
+                    for name, value in properties.items()
+                ),
+            )
+            self._database.executemany(
+                f"INSERT INTO records ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", map(_row, records)
+            )
+            for from_kind, from_id, to_kind, to_id, is_primary in links:
+                self._link(from_kind, from_id, to_kind, to_id, is_primary)
+
+    def record(self, kind: str, key: int) -> Json | None:
+        """A record, archived or not; a merged one is itself here."""
+        row = self._database.execute(
+            f"SELECT {COLUMNS} FROM records WHERE kind = ? AND id = ?", (kind, key)
+        ).fetchone()
+        return _record(row) if row else None
+
+    def select(
+        self, kind: str, where: str, parameters: tuple[Any, ...], order: str, limit: int, offset: int = 0
+    ) -> list[Json]:
+        """Records by a condition on the columns."""
+        sql = f"SELECT {COLUMNS} FROM records WHERE kind = ? AND {where} ORDER BY {order} LIMIT ? OFFSET ?"
+        return [_record(row) for row in self._database.execute(sql, (kind, *parameters, limit, offset))]
+
+    def count(self, kind: str, where: str, parameters: tuple[Any, ...]) -> int:
+        """How many records meet a condition on the columns."""
+        sql = f"SELECT COUNT(*) FROM records WHERE kind = ? AND {where}"
+        return int(self._database.execute(sql, (kind, *parameters)).fetchone()[0])
+
+    def create(self, kind: str, properties: dict[str, str | None], at: int | None = None) -> Json:
+        """A new record."""
+        at = now_ms() if at is None else at
+        made = {
+            "kind": kind,
+            "id": self._database.execute(
+                "SELECT COALESCE(MAX(id), ?) + 1 FROM records", (FIRST_ID,)
+            ).fetchone()[0],
+            "created": at,
+            "modified": at,
+            "archived": None,
+            "merged_into": None,
+            "properties": properties,
+        }
+        with self._transaction():
+            self._put(made)
+        return made
+
+    def change(self, record: Json, properties: dict[str, str | None], at: int | None = None) -> Json:
+        """Set properties; an empty value clears one."""
+        kept = {
+            name: value
+            for name, value in (record["properties"] | properties).items()
+            if value not in (None, "")
+        }
+        changed = {**record, "properties": kept, "modified": now_ms() if at is None else at}
+        with self._transaction():
+            self._put(changed)
+        return changed
+
+    def archive(self, record: Json) -> None:
+        """Put into the recycling bin, which does not count as a modification."""
+        with self._transaction():
+            self._put({**record, "archived": now_ms()})
+            self._unlink(record["kind"], record["id"])
+
+    def restore(self, record: Json) -> None:
+        """Take out of the recycling bin; its associations stay gone."""
+        with self._transaction():
+            self._put({**record, "archived": None})
+
+    def erase(self, record: Json) -> None:
+        """A privacy delete: nothing of it is left."""
+        with self._transaction():
+            self._database.execute(
+                "DELETE FROM records WHERE kind = ? AND id = ?", (record["kind"], record["id"])
+            )
+            self._unlink(record["kind"], record["id"])
+
+    def merge(self, winner: Json, loser: Json) -> Json:
+        """The loser's id leads to the winner, which names it and takes over what it lacks."""
+        merged = [
+            winner["properties"].get("hs_merged_object_ids"),
+            loser["properties"].get("hs_merged_object_ids"),
+        ]
+        names = ";".join(filter(None, [*merged, str(loser["id"])]))
+        at = now_ms()
+        properties = {**loser["properties"], **winner["properties"], "hs_merged_object_ids": names}
+        won = {**winner, "properties": properties, "modified": at}
+        with self._transaction():
+            self._put(won)
+            self._put({**loser, "merged_into": winner["id"]})
+            # Whoever was merged into the loser earlier now leads to the winner, too.
+            self._database.execute(
+                "UPDATE records SET merged_into = ? WHERE kind = ? AND merged_into = ?",
+                (winner["id"], winner["kind"], loser["id"]),
+            )
+            links = self._database.execute(
+                "SELECT to_kind, to_id FROM associations WHERE from_kind = ? AND from_id = ?",
+                (loser["kind"], loser["id"]),
+            ).fetchall()
+            self._unlink(loser["kind"], loser["id"])
+            for link in links:
+                self._link(winner["kind"], winner["id"], link["to_kind"], link["to_id"], False)
+        return won
+
+    def definitions(self, kind: str) -> list[Json]:
+        """The properties of a type."""
+        rows = self._database.execute("SELECT body FROM definitions WHERE kind = ? ORDER BY name", (kind,))
+        return [json.loads(row["body"]) for row in rows]
+
+    def define(self, kind: str, body: Json) -> None:
+        """Add a property, or replace its definition."""
+        with self._transaction():
+            self._database.execute(
+                "INSERT OR REPLACE INTO definitions VALUES (?, ?, ?)", (kind, body["name"], json.dumps(body))
+            )
+
+    def undefine(self, kind: str, name: str) -> bool:
+        """Remove a property; False when there was none."""
+        with self._transaction():
+            sql = "DELETE FROM definitions WHERE kind = ? AND name = ?"
+            return self._database.execute(sql, (kind, name)).rowcount > 0
+
+    def link(self, from_kind: str, from_id: int, to_kind: str, to_id: int, is_primary: bool = False) -> None:
+        """Associate two records, in both directions; neither counts as modified."""
+        with self._transaction():
+            self._link(from_kind, from_id, to_kind, to_id, is_primary)
+
+    def unlink(self, from_kind: str, from_id: int, to_kind: str, to_id: int) -> None:
+        """Take an association away, in both directions."""
+        with self._transaction():
+            for one, first, other, second in (
+                (from_kind, from_id, to_kind, to_id),
+                (to_kind, to_id, from_kind, from_id),
+            ):
+                self._database.execute(
+                    "DELETE FROM associations WHERE from_kind = ? AND from_id = ? AND to_kind = ? AND to_id = ?",
+                    (one, first, other, second),
+                )
+
+    def links(self, from_kind: str, from_id: int, to_kind: str) -> list[tuple[int, list[Label]]]:
+        """The records that one is associated with, each with its labels."""
+        rows = self._database.execute(
+            "SELECT to_id, type_id, category, label FROM associations "
+            "WHERE from_kind = ? AND from_id = ? AND to_kind = ? ORDER BY to_id, type_id",
+            (from_kind, from_id, to_kind),
+        )
+        found: dict[int, list[Label]] = {}
+        for row in rows:
+            found.setdefault(row["to_id"], []).append(Label(row["type_id"], row["category"], row["label"]))
+        return list(found.items())
+
+    def _put(self, record: Json) -> None:
+        self._database.execute(
+            f"INSERT OR REPLACE INTO records ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", _row(record)
+        )
+
+    def _link(self, from_kind: str, from_id: int, to_kind: str, to_id: int, is_primary: bool) -> None:
+        for one, first, other, second in (
+            (from_kind, from_id, to_kind, to_id),
+            (to_kind, to_id, from_kind, from_id),
+        ):
+            labels = [Label(UNLABELLED[one, other])]
+            if is_primary and (one, other) in PRIMARY:
+                labels.append(PRIMARY[one, other])
+            self._database.executemany(
+                "INSERT OR IGNORE INTO associations VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(one, first, other, second, each.type_id, each.category, each.label) for each in labels],
+            )
+
+    def _unlink(self, kind: str, key: int) -> None:
+        self._database.execute(
+            "DELETE FROM associations WHERE (from_kind = ? AND from_id = ?) OR (to_kind = ? AND to_id = ?)",
+            (kind, key, kind, key),
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+
+def shown(record: Json, name: str) -> str | None:
+    """A property's value as answers give it; the system's own come from the record."""
+    kind = record["kind"]
+    if name == "hs_object_id":
+        return str(record["id"])
+    if name == modified_property(kind):
+        return iso(record["modified"])
+    if name == created_property(kind):
+        return iso(record["created"])
+    value: str | None = record["properties"].get(name)
+    return value
+
+
+def _row(record: Json) -> tuple[Any, ...]:
+    names = ("kind", "id", "created", "modified", "archived", "merged_into")
+    return (*(record[name] for name in names), json.dumps(record["properties"], separators=(",", ":")))
+
+
+def _record(row: sqlite3.Row) -> Json:
+    return {**{name: row[name] for name in row.keys()}, "properties": json.loads(row["properties"])}  # noqa: SIM118 (a Row is no mapping)
