@@ -82,6 +82,16 @@ def serving(
             process.wait()
 
 
+@contextmanager
+def stand_in(name: str, data: Path, port: int | None = None, *arguments: str) -> Iterator[str]:
+    """Yield the address of the stand-in `name` (`notion`, `hubspot`) that keeps its data in `data`.
+
+    `arguments` are those of `python -m sandbox.{name}`.
+    """
+    with serving(f"sandbox.{name}", data, port or free_port(), "/_control/state", arguments) as address:
+        yield address
+
+
 def _await(address: str, module: str, process: subprocess.Popen[bytes], log: Path) -> None:
     pause = threading.Event()
     for _ in range(START_SECONDS * 5):

@@ -5,19 +5,16 @@ that day as their today.
 """
 
 import argparse
-import asyncio
-import socket
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import uvicorn
+from starlette.types import ASGIApp
 
 from sandbox.hubspot.app import app_of
 from sandbox.hubspot.sample import Sample
 from sandbox.hubspot.store import Store
+from sandbox.stand_in import RefusedError, check_parameters, serve, text_of
 
-HOST = "127.0.0.1"
 SIZES = {"seed": 1, "contacts": 300, "companies": 80, "deals": 40, "engagements": 1500, "days": 365}
 
 
@@ -39,57 +36,40 @@ def main() -> int:
     parser.add_argument("--scopes", help="all scopes that the token has, with commas (default: every one)")
     options = parser.parse_args()
 
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, options.port))
-        except (OSError, OverflowError) as error:
-            return _refuse(
-                f"port {options.port} cannot be used ({error}). End what listens there, or choose another."
-            )
+    def opened() -> tuple[ASGIApp, Store, str]:
         store = Store(options.data)
-        if reason := _fill(store, options):
+        try:
+            _fill(store, options)
+        except RefusedError:
             store.close()
-            return _refuse(reason)
-        print(f"HubSpot stand-in on http://{HOST}:{options.port}: {store.parameters()}", flush=True)
+            raise
         scopes = frozenset(options.scopes.split(",")) if options.scopes else None
         app = app_of(store, options.token, options.rate_limit, options.search_lag, scopes)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
-        try:
-            asyncio.run(uvicorn.Server(config).serve([listener]))
-        except KeyboardInterrupt:
-            return 0
-        finally:
-            store.close()
-    return 0
+        held = ", ".join(f"{name} {value}" for name, value in store.parameters().items())
+        return app, store, f": {held}."
+
+    return serve("HubSpot", options.port, opened)
 
 
-def _fill(store: Store, options: argparse.Namespace) -> str | None:
-    """Make the records at the first start. Returns why it cannot."""
+def _fill(store: Store, options: argparse.Namespace) -> None:
+    """Make the records at the first start. Raises `RefusedError` when it cannot."""
     kept = store.parameters()
-    asked = {name: str(value) for name in (*SIZES, "today") if (value := getattr(options, name)) is not None}
+    asked = {
+        name: text_of(value) for name in (*SIZES, "today") if (value := getattr(options, name)) is not None
+    }
+    check_parameters(options.data, kept, asked)
     if kept:
-        other = {name: value for name, value in asked.items() if kept.get(name) != value}
-        if other:
-            said = ", ".join(f"{name} {kept.get(name)} and not {value}" for name, value in other.items())
-            return f"{options.data} was filled with {said}. Choose another folder, or delete this one."
-        return None
+        return
     now = datetime.now(UTC)
     sizes = {
         name: size if getattr(options, name) is None else getattr(options, name)
         for name, size in SIZES.items()
     }
     if min(sizes[name] for name in ("contacts", "companies", "deals")) < 1 or sizes["days"] < 40:
-        return "it needs at least a contact, a company and a deal, and forty days."
+        raise RefusedError("it needs at least a contact, a company and a deal, and forty days.")
     sample = Sample(**sizes, today=options.today or now.date(), started_at=now)
     parameters = {name: str(getattr(sample, name)) for name in (*SIZES, "today")}
     store.fill(parameters, sample.records(), sample.links)
-    return None
-
-
-def _refuse(reason: str) -> int:
-    print(f"The HubSpot stand-in did not start: {reason}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

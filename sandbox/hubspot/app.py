@@ -27,6 +27,7 @@ from sandbox.hubspot.schema import (
 )
 from sandbox.hubspot.search import search
 from sandbox.hubspot.store import Store, iso, shown
+from sandbox.stand_in import control_routes
 
 DATED = "2026-09"
 LIST_LIMIT = 100
@@ -438,23 +439,6 @@ def app_of(
             _route(f"{associations}/{{kind}}/{{other_kind}}/batch/read", "POST", portal.associations),
         ]
 
-    async def ask_for_faults(request: Request) -> Response:
-        try:
-            faults.ask_for(await request.json())
-        except (ValueError, TypeError) as wrong:
-            return JSONResponse({"error": str(wrong)}, 400)
-        return JSONResponse(faults.left())
-
-    async def show_faults(_: Request) -> Any:
-        return faults.left()
-
-    async def clear_faults(_: Request) -> Any:
-        faults.faults.clear()
-        return []
-
-    async def show_requests(_: Request) -> Any:
-        return dict(counts)
-
     async def state(_: Request) -> Any:
         alive = "archived IS NULL AND merged_into IS NULL"
         return {
@@ -463,10 +447,7 @@ def app_of(
         }
 
     routes += [
-        _route("/_control/faults", "POST", ask_for_faults),
-        _route("/_control/faults", "GET", show_faults),
-        _route("/_control/faults", "DELETE", clear_faults),
-        _route("/_control/requests", "GET", show_requests),
+        *control_routes(lambda: faults, counts),
         _route("/_control/state", "GET", state),
         _route("/_control/truth/{kind}", "GET", portal.truth),
         _route("/_control/restore/{kind}/{key}", "POST", portal.restored),

@@ -2,8 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from sandbox.hubspot.schema import (
     definition,
     modified_property,
 )
+from sandbox.stand_in import transaction
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS parameters (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -75,7 +75,7 @@ class Store:
         links: Iterable[tuple[str, int, str, int, bool]],
     ) -> None:
         """Write the sample at once or not at all. A link is (from, id, to, id, is primary)."""
-        with self._transaction():
+        with transaction(self._database):
             self._database.executemany("INSERT INTO parameters VALUES (?, ?)", parameters.items())
             self._database.executemany(
                 "INSERT INTO definitions VALUES (?, ?, ?)",
@@ -124,7 +124,7 @@ class Store:
             "merged_into": None,
             "properties": properties,
         }
-        with self._transaction():
+        with transaction(self._database):
             self._put(made)
         return made
 
@@ -136,24 +136,24 @@ class Store:
             if value not in (None, "")
         }
         changed = {**record, "properties": kept, "modified": now_ms() if at is None else at}
-        with self._transaction():
+        with transaction(self._database):
             self._put(changed)
         return changed
 
     def archive(self, record: Json) -> None:
         """Put into the recycling bin, which does not count as a modification."""
-        with self._transaction():
+        with transaction(self._database):
             self._put({**record, "archived": now_ms()})
             self._unlink(record["kind"], record["id"])
 
     def restore(self, record: Json) -> None:
         """Take out of the recycling bin; its associations stay gone."""
-        with self._transaction():
+        with transaction(self._database):
             self._put({**record, "archived": None})
 
     def erase(self, record: Json) -> None:
         """A privacy delete: nothing of it is left."""
-        with self._transaction():
+        with transaction(self._database):
             self._database.execute(
                 "DELETE FROM records WHERE kind = ? AND id = ?", (record["kind"], record["id"])
             )
@@ -169,7 +169,7 @@ class Store:
         at = now_ms()
         properties = {**loser["properties"], **winner["properties"], "hs_merged_object_ids": names}
         won = {**winner, "properties": properties, "modified": at}
-        with self._transaction():
+        with transaction(self._database):
             self._put(won)
             self._put({**loser, "merged_into": winner["id"]})
             # Whoever was merged into the loser earlier now leads to the winner, too.
@@ -193,25 +193,25 @@ class Store:
 
     def define(self, kind: str, body: Json) -> None:
         """Add a property, or replace its definition."""
-        with self._transaction():
+        with transaction(self._database):
             self._database.execute(
                 "INSERT OR REPLACE INTO definitions VALUES (?, ?, ?)", (kind, body["name"], json.dumps(body))
             )
 
     def undefine(self, kind: str, name: str) -> bool:
         """Remove a property; False when there was none."""
-        with self._transaction():
+        with transaction(self._database):
             sql = "DELETE FROM definitions WHERE kind = ? AND name = ?"
             return self._database.execute(sql, (kind, name)).rowcount > 0
 
     def link(self, from_kind: str, from_id: int, to_kind: str, to_id: int, is_primary: bool = False) -> None:
         """Associate two records, in both directions; neither counts as modified."""
-        with self._transaction():
+        with transaction(self._database):
             self._link(from_kind, from_id, to_kind, to_id, is_primary)
 
     def unlink(self, from_kind: str, from_id: int, to_kind: str, to_id: int) -> None:
         """Take an association away, in both directions."""
-        with self._transaction():
+        with transaction(self._database):
             for one, first, other, second in (
                 (from_kind, from_id, to_kind, to_id),
                 (to_kind, to_id, from_kind, from_id),
@@ -256,16 +256,6 @@ class Store:
             "DELETE FROM associations WHERE (from_kind = ? AND from_id = ?) OR (to_kind = ? AND to_id = ?)",
             (kind, key, kind, key),
         )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
 
 
 def shown(record: Json, name: str) -> str | None:

@@ -5,21 +5,17 @@ that day as their today, so that every later start serves the same ones with wha
 """
 
 import argparse
-import asyncio
-import socket
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import uvicorn
+from starlette.types import ASGIApp
 
 from sandbox.notion import values
 from sandbox.notion.app import app_of
 from sandbox.notion.recorded import Recorded
 from sandbox.notion.sample import Sample
 from sandbox.notion.store import Store
-
-HOST = "127.0.0.1"
+from sandbox.stand_in import RefusedError, check_parameters, serve, text_of
 
 
 def main() -> int:
@@ -40,58 +36,36 @@ def main() -> int:
     parser.add_argument("--rate-limit", type=float, help="requests a second, on average")
     options = parser.parse_args()
 
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, options.port))
-        except (OSError, OverflowError) as error:
-            return _refuse(
-                f"port {options.port} cannot be used ({error}). End what listens there, or choose another."
-            )
+    def opened() -> tuple[ASGIApp, Store, str]:
         store = Store(options.data)
-        reason = _fill(store, options)
-        if reason:
-            store.close()
-            return _refuse(reason)
-        print(_sentence(store, options.port), flush=True)
-        config = uvicorn.Config(
-            app_of(store, options.token, options.rate_limit),
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-        )
         try:
-            asyncio.run(uvicorn.Server(config).serve([listener]))
-        except KeyboardInterrupt:
-            return 0
-        finally:
+            _fill(store, options)
+        except RefusedError:
             store.close()
-    return 0
+            raise
+        return app_of(store, options.token, options.rate_limit), store, _sentence(store)
+
+    return serve("Notion", options.port, opened)
 
 
-def _fill(store: Store, options: argparse.Namespace) -> str | None:
-    """Make the rows at the first start. Returns why it cannot."""
+def _fill(store: Store, options: argparse.Namespace) -> None:
+    """Make the rows at the first start. Raises `RefusedError` when it cannot."""
     kept = store.parameters()
     asked = {
-        name: str(value.resolve() if isinstance(value, Path) else value)
+        name: text_of(value)
         for name in ("seed", "days", "rows", "today", "recorded")
         if (value := getattr(options, name)) is not None
     }
+    check_parameters(options.data, kept, asked)
     if kept:
-        other = {name: value for name, value in asked.items() if kept.get(name) != value}
-        if other:
-            said = ", ".join(
-                f"{name} {kept.get(name, 'none')} and not {value}" for name, value in other.items()
-            )
-            return f"{options.data} was filled with {said}. Choose another folder, or delete this one."
-        return None
+        return
     if options.recorded:
         try:
             recorded = Recorded(options.recorded)
         except ValueError as error:
-            return str(error)
+            raise RefusedError(str(error)) from None
         store.fill(asked, recorded.data_sources(), recorded.pages())
-        return None
+        return
     now = datetime.now(UTC)
     days = 365 if options.days is None else options.days
     sample = Sample(
@@ -102,24 +76,18 @@ def _fill(store: Store, options: argparse.Namespace) -> str | None:
         started_at=now,
     )
     if sample.days < 1 or sample.rows < 1:
-        return "--days and --rows take numbers of at least 1."
+        raise RefusedError("--days and --rows take numbers of at least 1.")
     parameters = {name: str(getattr(sample, name)) for name in ("seed", "days", "rows", "today")}
     store.fill(parameters, sample.data_sources(), sample.pages())
-    return None
 
 
-def _sentence(store: Store, port: int) -> str:
+def _sentence(store: Store) -> str:
     rows = store.counts()
     held = ", ".join(
         f"'{values.plain(each['title'])}' {rows.get(each['id'], 0)}" for each in store.data_sources()
     )
     today = store.parameters().get("today")
-    return f"Notion stand-in on http://{HOST}:{port}{f', today is {today}' if today else ''}. Rows: {held}."
-
-
-def _refuse(reason: str) -> int:
-    print(f"The Notion stand-in did not start: {reason}", file=sys.stderr)
-    return 2
+    return f"{f', today is {today}' if today else ''}. Rows: {held}."
 
 
 if __name__ == "__main__":

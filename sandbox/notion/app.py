@@ -23,6 +23,7 @@ from sandbox.notion.query import InvalidQueryError, matches, order_key
 from sandbox.notion.sample import definition
 from sandbox.notion.store import BOT, Store
 from sandbox.notion.values import InvalidValueError, Json
+from sandbox.stand_in import control_routes
 
 VERSIONS = ("2025-09-03", "2026-03-11")
 IN_TRASH_SINCE = "2026-03-11"
@@ -415,23 +416,6 @@ def app_of(store: Store, token: str | None = None, per_second: float | None = No
         _route("/v1/pages/{key}/properties/{property_id:path}", "GET", notion.property_item),
     ]
 
-    async def ask_for_faults(request: Request) -> Response:
-        try:
-            faults.ask_for(await request.json())
-        except (ValueError, TypeError) as wrong:
-            return JSONResponse({"error": str(wrong)}, 400)
-        return JSONResponse(faults.left())
-
-    async def show_faults(_: Request) -> Response:
-        return JSONResponse(faults.left())
-
-    async def clear_faults(_: Request) -> Response:
-        faults.faults.clear()
-        return JSONResponse([])
-
-    async def show_requests(_: Request) -> Response:
-        return JSONResponse(dict(counts))
-
     async def purge(request: Request) -> Response:
         return JSONResponse({"purged": store.purge(request.path_params["key"])})
 
@@ -444,10 +428,7 @@ def app_of(store: Store, token: str | None = None, per_second: float | None = No
         return JSONResponse({"parameters": store.parameters(), "data_sources": sources})
 
     routes += [
-        Route("/_control/faults", ask_for_faults, methods=["POST"]),
-        Route("/_control/faults", show_faults, methods=["GET"]),
-        Route("/_control/faults", clear_faults, methods=["DELETE"]),
-        Route("/_control/requests", show_requests, methods=["GET"]),
+        *control_routes(lambda: faults, counts),
         Route("/_control/purge/{key}", purge, methods=["POST"]),
         Route("/_control/state", state, methods=["GET"]),
         _route("/_control/truth/{key}", "GET", _truth(notion)),

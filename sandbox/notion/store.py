@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox.notion import values
 from sandbox.notion.values import Json
+from sandbox.stand_in import transaction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS parameters (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -29,10 +30,6 @@ BOT = {
     "type": "bot",
     "bot": {},
 }
-
-
-class ParametersError(Exception):
-    """The folder was filled with other parameters."""
 
 
 class Store:
@@ -158,13 +155,8 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self.version += 1
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._database):
             yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
 
 
 _COLUMNS = ("data_source_id", "created", "edited", "in_trash")

@@ -20,8 +20,7 @@ from reporting.commands.rounds import MART_CHANGED
 from reporting.settings import ROOT, read_settings
 from reporting.warehouse.client import connect
 from sandbox.bigquery.server import running as bigquery_running
-from sandbox.notion.server import running as notion_running
-from sandbox.serving import free_port
+from sandbox.serving import free_port, stand_in
 
 pytestmark = pytest.mark.timeout(900)
 DAILY = "Daily Disciplines"
@@ -75,7 +74,7 @@ def ledger_since(folder: Path, since: datetime) -> dict[str, tuple[int, ...]]:
 def change_three_pages(folder: Path) -> str:
     """One create, one edit, one trash among the daily habits; the id of the one in the trash."""
     with (
-        notion_running(folder / "notion") as address,
+        stand_in("notion", folder / "notion") as address,
         httpx.Client(base_url=address, headers=HEADERS) as http,
     ):
         state = http.get("/_control/state").json()
@@ -252,7 +251,7 @@ def test_a_port_in_use_is_a_plain_sentence(tmp_path: Path) -> None:
 def test_connect_doctor_and_rounds_from_an_empty_folder_each(tmp_path: Path, bigquery_endpoint: str) -> None:
     """One's own data: what script/connect stored is what the rounds read; the warehouse is what stays."""
     config = tmp_path / "config" / "environment"
-    with notion_running(tmp_path / "notion", None, "--days", "40", "--token", "ntn_own") as address:
+    with stand_in("notion", tmp_path / "notion", None, "--days", "40", "--token", "ntn_own") as address:
         environment = os.environ | {
             "REPORTING_CONFIG": str(config),
             "REPORTING_NOTION_HOST": address,

@@ -24,7 +24,7 @@ from reporting.warehouse import schema
 from reporting.warehouse.client import connect
 from reporting.warehouse.load import load
 from sandbox.bigquery.server import running as bigquery_running
-from sandbox.notion.server import running as notion_running
+from sandbox.serving import stand_in
 
 SIZES = (1_000, 10_000, 50_000)
 # The pace is Notion's to set; what is measured here is this project's own work.
@@ -45,7 +45,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             with (
-                notion_running(folder / "notion", None, "--rows", str(size)) as notion,
+                stand_in("notion", folder / "notion", None, "--rows", str(size)) as notion,
                 bigquery_running(folder / "bigquery") as bigquery,
             ):
                 done = subprocess.run(

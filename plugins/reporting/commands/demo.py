@@ -15,7 +15,7 @@ from reporting.commands.errors import CommandError, end_on_signals, run
 from reporting.commands.installation import AIRFLOW_PORT, BIGQUERY_PORT, Installation
 from reporting.entities import NOTION
 from reporting.naming import DagId
-from sandbox.notion.server import running as notion_running
+from sandbox.serving import stand_in
 
 NOTION_PORT = 9060
 PATIENCE_SECONDS = 900
@@ -47,7 +47,7 @@ def main() -> int:
         processes.check_port(options.notion_port, "the Notion stand-in", "--notion-port")
         console.print("Starting the Notion stand-in with sample data ...")
         try:
-            notion = stack.enter_context(notion_running(state / "notion", options.notion_port))
+            notion = stack.enter_context(stand_in("notion", state / "notion", options.notion_port))
         except RuntimeError as error:
             raise CommandError(str(error)) from None
         demo = stack.enter_context(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.hubspot.server import running
+from sandbox.serving import stand_in
 
 MODIFIED = "lastmodifieddate"
 SMALL = (
@@ -62,7 +62,7 @@ class Portal:
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """The default sample, which nobody changes."""
-    with running(tmp_path_factory.mktemp("hubspot"), None, "--today", "2026-03-15") as address:
+    with stand_in("hubspot", tmp_path_factory.mktemp("hubspot"), None, "--today", "2026-03-15") as address:
         yield Portal(address)
 
 
@@ -72,7 +72,7 @@ def start() -> Iterator[Callable[..., Portal]]:
     with ExitStack() as stack:
 
         def started(folder: Path, *arguments: str) -> Portal:
-            return Portal(stack.enter_context(running(folder, None, *arguments)))
+            return Portal(stack.enter_context(stand_in("hubspot", folder, None, *arguments)))
 
         yield started
 
@@ -326,18 +326,18 @@ def test_the_limits_name_their_policy(start: Callable[..., Portal], tmp_path: Pa
 
 
 def test_faults_and_a_restart(tmp_path: Path) -> None:
-    with running(tmp_path, None, *SMALL) as address:
+    with stand_in("hubspot", tmp_path, None, *SMALL) as address:
         portal = Portal(address)
         portal.post("/_control/faults", [{"kind": "status", "status": 503, "times": 1, "path": "contacts"}])
         assert portal.http.get("/crm/v3/objects/contacts").status_code == 503
         made = portal.post("/crm/v3/objects/contacts", {"properties": {"email": "new@example.com"}})
         before = portal.truth()
         assert portal.get("/_control/requests")["GET /crm/v3/objects/contacts"] == 1
-    with running(tmp_path) as address:
+    with stand_in("hubspot", tmp_path) as address:
         assert Portal(address).truth() == before
         assert before[made["id"]]["properties"]["email"] == "new@example.com"
     with (
         pytest.raises(RuntimeError, match="was filled with seed 1 and not 2"),
-        running(tmp_path, None, "--seed", "2"),
+        stand_in("hubspot", tmp_path, None, "--seed", "2"),
     ):
         pass

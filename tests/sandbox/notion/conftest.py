@@ -8,7 +8,7 @@ import httpx
 import pytest
 from notion_client import Client
 
-from sandbox.notion.server import running
+from sandbox.serving import stand_in
 
 TODAY = "2026-03-15"
 
@@ -49,7 +49,7 @@ class StandIn:
 @pytest.fixture(scope="session")
 def notion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """A year of habits that nobody changes."""
-    with running(tmp_path_factory.mktemp("notion"), None, "--today", TODAY) as address:
+    with stand_in("notion", tmp_path_factory.mktemp("notion"), None, "--today", TODAY) as address:
         yield StandIn(address)
 
 
@@ -59,6 +59,6 @@ def start() -> Iterator[Callable[..., StandIn]]:
     with ExitStack() as stack:
 
         def started(folder: Path, *arguments: str) -> StandIn:
-            return StandIn(stack.enter_context(running(folder, None, *arguments)))
+            return StandIn(stack.enter_context(stand_in("notion", folder, None, *arguments)))
 
         yield started

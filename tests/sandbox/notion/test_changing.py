@@ -14,7 +14,6 @@ import pytest
 from reporting.sources.http import Policy
 from reporting.sources.notion import NotionSource
 from sandbox import serving
-from sandbox.notion.server import running
 from tests.sandbox.notion.conftest import TODAY, StandIn
 
 Start = Callable[..., StandIn]
@@ -119,7 +118,7 @@ def test_changes_and_today_survive_a_crash(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    with running(tmp_path) as address:
+    with serving.stand_in("notion", tmp_path) as address:
         again = StandIn(address)
         assert (
             again.client.pages.retrieve(page["id"])["properties"]["Name"]["title"][0]["plain_text"] == "kept"
