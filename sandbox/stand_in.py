@@ -42,6 +42,8 @@ def serve(name: str, port: int, opened: Callable[[], tuple[ASGIApp, Closable, st
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
+            # Before the sentence is printed: who reads it may connect at once, and waits until it is served.
+            listener.listen()
             app, store, sentence = opened()
         except RefusedError as error:
             return _refuse(name, str(error))
