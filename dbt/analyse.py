@@ -15,17 +15,16 @@ from typing import Any
 
 import wasmtime
 
-_new_engine = wasmtime.Engine
+
+class CachingConfig(wasmtime.Config):
+    """Compiling the analyser takes most of a minute; wasmtime's cache makes that once a machine."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cache = True
 
 
-def _cached_engine(config: wasmtime.Config | None = None) -> wasmtime.Engine:
-    """Compiling the analyser takes most of a minute; the cache makes that once a machine."""
-    config = config or wasmtime.Config()
-    config.cache = True
-    return _new_engine(config)
-
-
-wasmtime.Engine = _cached_engine
+wasmtime.Config = CachingConfig
 
 # These build an engine when they are imported.
 from zetasql.api import Analyzer, CatalogBuilder, TableBuilder  # noqa: E402
