@@ -35,7 +35,9 @@ class Manifest:
     """What a landing holds. Times are UTC.
 
     `cursor_at` is where the next `changed` read begins; `window_since` is None for a sweep. `schema` is the
-    source's own description of the entity at the time.
+    source's own description of the entity at the time. `missing_count` is how many of the tombstones are for records that
+    a sweep did not meet, `rejected_count` how many of the records have no key. `content_digest` stands for all that a
+    sweep read, and `is_unchanged` says that the warehouse holds just that already.
     """
 
     run_id: str
@@ -51,6 +53,10 @@ class Manifest:
     request_count: int
     part_count: int
     is_complete: bool
+    missing_count: int | None = None
+    rejected_count: int = 0
+    content_digest: str | None = None
+    is_unchanged: bool = False
     schema: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:

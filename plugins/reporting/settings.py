@@ -1,6 +1,7 @@
 """Settings from the environment, read when a task runs. Secrets are not here: they are in connections."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ class Settings:
     `state` is the folder for what this installation keeps on its disk. The schedules are cron expressions in `timezone` (None: only when triggered). `retry_seconds`
     is the wait before a failed task's first retry; later waits are longer.
 
-    `emulator_host` is the address of a local BigQuery (None: the real one). `names` says, by raw table, what an
+    `hubspot_version` is that of HubSpot's API: `v3`, or a year and month as in its dated paths. `emulator_host` is the address of a local BigQuery (None: the real one). `names` says, by raw table, what an
     entity is called in its source where that differs from the default (a name, an id, or `none`), and `date_properties`
     which property dates its rows.
     """
@@ -34,6 +35,7 @@ class Settings:
     maximum_bytes_billed: int
     landing_uri: str
     state: Path
+    hubspot_version: str
     timezone: str
     tombstone_share: float
     schedule_changed: str | None
@@ -86,6 +88,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         raise SettingError(
             f"{PREFIX}TIMEZONE is '{timezone}'; it takes the name of a time zone such as Europe/Berlin."
         ) from None
+    hubspot_version = text("HUBSPOT_VERSION", "2026-09")
+    if not re.fullmatch(r"v3|\d{4}-\d{2}", hubspot_version):
+        raise SettingError(
+            f"{PREFIX}HUBSPOT_VERSION is '{hubspot_version}'; it takes v3, or a year and month such as 2026-09."
+        )
     state = Path(text("STATE", str(ROOT / "var" / "local")))
     emulator_host = environment.get("BIGQUERY_EMULATOR_HOST") or None
     return Settings(
@@ -95,6 +102,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         maximum_bytes_billed=number("MAXIMUM_BYTES_BILLED", 10 * 2**30, 10 * 2**20),
         landing_uri=text("LANDING_URI", str(state / "landing")),
         state=state,
+        hubspot_version=hubspot_version,
         timezone=timezone,
         tombstone_share=number("TOMBSTONE_SHARE", 0.2, 0.0, 1.0),
         schedule_changed=schedule("CHANGED", "7 * * * *"),

@@ -74,10 +74,10 @@ def _dialect() -> object:
 
 
 def test_the_dbt_sources_are_the_described_tables() -> None:
-    text = (ROOT / "dbt/models/staging/notion/_notion__sources.yml").read_text()
     declared = {
         table.get("identifier", table["name"]): {column["name"] for column in table["columns"]}
-        for source in yaml.safe_load(text)["sources"]
+        for path in (ROOT / "dbt/models").rglob("_*__sources.yml")
+        for source in yaml.safe_load(path.read_text())["sources"]
         for table in source["tables"]
     }
     described = {

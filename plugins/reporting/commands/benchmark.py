@@ -19,7 +19,7 @@ from reporting.extract import extract
 from reporting.landing import Landing
 from reporting.settings import ROOT, read_settings
 from reporting.sources.http import Policy
-from reporting.sources.notion import NotionSource
+from reporting.sources.notion import NotionReader, NotionSource
 from reporting.warehouse import schema
 from reporting.warehouse.client import connect
 from reporting.warehouse.load import load
@@ -73,9 +73,9 @@ def _measure(notion: str) -> dict[str, float]:
     counts = []
     for _ in range(2):
         at.append(time.monotonic())
-        source = NotionSource("ntn_any", notion, UNPACED)
-        folder = extract(client, settings, NOTION[0], "full", source, landing)
-        source.close()
+        reader = NotionReader(NotionSource("ntn_any", notion, UNPACED), NOTION[0])
+        folder = extract(client, settings, NOTION[0], "full", reader, landing)
+        reader.close()
         at.append(time.monotonic())
         counts.append(load(client, settings, NOTION[0], landing, folder))
     at.append(time.monotonic())

@@ -10,7 +10,7 @@ from google.cloud import bigquery
 
 from reporting.commands import configuration
 from reporting.commands.errors import CommandError
-from reporting.entities import NOTION, Entity
+from reporting.entities import NOTION, NotionDatabase
 from reporting.settings import SWITCHED_OFF, SettingError, Settings, read_settings
 from reporting.sources import notion
 from reporting.sources.base import NotFoundError, SourceError
@@ -63,7 +63,7 @@ def check_notion(variables: Mapping[str, str]) -> Iterator[Finding]:
     source.close()
 
 
-def _check_database(source: NotionSource, settings: Settings, entity: Entity) -> Finding:
+def _check_database(source: NotionSource, settings: Settings, entity: NotionDatabase) -> Finding:
     name = settings.names.get(entity.table, entity.default_name)
     if name == SWITCHED_OFF:
         return Finding(entity.table, True, "is switched off.")

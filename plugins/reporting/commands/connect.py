@@ -16,7 +16,7 @@ from rich.console import Console
 
 from reporting.commands import checks, configuration
 from reporting.commands.errors import CommandError, run
-from reporting.entities import NOTION, Entity
+from reporting.entities import NOTION, NotionDatabase
 from reporting.settings import SWITCHED_OFF
 from reporting.sources import notion
 from reporting.sources.base import NotFoundError, SourceError
@@ -85,7 +85,7 @@ def _notion(console: Console, path: Path) -> None:
 
 
 def _choose(
-    console: Console, source: notion.NotionSource, found: list[dict[str, Any]], entity: Entity
+    console: Console, source: notion.NotionSource, found: list[dict[str, Any]], entity: NotionDatabase
 ) -> dict[str, str]:
     """Which database an entity is read from, by id so that renaming it changes nothing."""
     named = [n for n, each in enumerate(found, 1) if notion.title_of(each) == entity.default_name]

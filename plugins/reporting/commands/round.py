@@ -21,7 +21,7 @@ from reporting.entities import ENTITIES, Entity
 from reporting.extract import is_swept_lately
 from reporting.naming import DagId
 from reporting.settings import Settings
-from reporting.warehouse import builds, ledger
+from reporting.warehouse import builds, states
 
 SWEEP_INTERVAL = timedelta(hours=20)
 
@@ -77,7 +77,7 @@ def main() -> int:
 
 def dag_id(client: bigquery.Client, settings: Settings, entity: Entity, full: bool) -> str:
     """The DAG that is due: the sweep once a day (of a large entity every six), else what changed."""
-    sweep = ledger.last_sweep(client, settings, entity)
+    sweep = states.read(client, settings, entity).sweep
     is_due = sweep is None or (
         datetime.now(UTC) - sweep.started_at >= SWEEP_INTERVAL
         and not is_swept_lately(client, settings, entity)

@@ -3,6 +3,7 @@
 | Connection | Type          | What it holds                                                       |
 |------------|---------------|---------------------------------------------------------------------|
 | `notion`   | `http`        | the integration's token as password; a host only for a stand-in     |
+| `hubspot`  | `http`        | the private app's token as password; a host only for a stand-in     |
 | `bigquery` | `gcpbigquery` | the Google service account; not looked at with a local BigQuery     |
 """
 
@@ -13,11 +14,13 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from google.cloud import bigquery
 
+from reporting.entities import Entity
+from reporting.readers import open_reader
 from reporting.settings import Settings
-from reporting.sources.notion import DEFAULT_BASE_URL, NotionSource
+from reporting.sources.base import Reader
 from reporting.warehouse.client import connect
 
-NOTION = "notion"
+TITLES = {"notion": "Notion", "hubspot": "HubSpot"}
 BIGQUERY = "bigquery"
 
 
@@ -46,14 +49,18 @@ def service_account_key() -> dict[str, Any] | str | None:
     return path
 
 
-def notion() -> NotionSource:
-    """The Notion workspace of the connection `notion`. Raises `NotConfiguredError`."""
-    connection = _connection(NOTION)
+def reader(settings: Settings, entity: Entity) -> Reader:
+    """The reader of `entity`, with the connection named like its source.
+
+    Raises `NotConfiguredError`, and `NotReadError` when the entity is switched off.
+    """
+    connection = _connection(entity.source)
     if connection is None or not connection.password:
         raise NotConfiguredError(
-            "Notion is not configured: there is no Airflow connection 'notion' with a token as its password."
+            f"{TITLES[entity.source]} is not configured: there is no Airflow connection '{entity.source}' with a token "
+            f"as its password. Run script/connect {entity.source}."
         )
-    return NotionSource(connection.password, _base_url(connection) or DEFAULT_BASE_URL)
+    return open_reader(settings, entity, connection.password, _base_url(connection))
 
 
 def _connection(name: str) -> Connection | None:

@@ -40,8 +40,8 @@ def _raw_dag(entity: Entity, refresh: Refresh) -> DAG:
         if refresh == "full"
         else "what changed since the last complete run"
     )
-    # An entity that is swept each time is as current as the others.
-    pace: Refresh = refresh if entity.has_changed else "changed"
+    # An entity that can only be swept is as current as the others, unless it seldom changes.
+    pace: Refresh = refresh if entity.has_changed or entity.is_slow else "changed"
     changed = AssetAlias(name=f"changed.{entity.table}")
     with DAG(
         dag_id=str(DagId("raw", entity.source, entity.name, refresh)),
@@ -199,35 +199,36 @@ def _is_scheduled() -> bool:
 
 
 def _extract(entity: Entity, refresh: Refresh) -> str:
-    # Heavy: Google's client and Notion's are not for the parser.
+    # Heavy: Google's client and those of the sources are not for the parser.
     from reporting import extract as reading
     from reporting.landing import Landing
     from reporting.orchestration import connections
+    from reporting.sources.base import NotReadError
 
     settings = read_settings()
     try:
-        source = connections.notion()
-    except connections.NotConfiguredError as error:
+        reader = connections.reader(settings, entity)
+    except (connections.NotConfiguredError, NotReadError) as error:
         raise AirflowSkipException(str(error)) from None
     try:
         client = connections.warehouse(settings)
         if refresh == "full" and _is_scheduled() and reading.is_swept_lately(client, settings, entity):
             raise AirflowSkipException(
-                f"{entity.table} is large and was swept within six days. Trigger the DAG by hand to sweep it now."
+                f"{entity.table} is large and was swept lately. Trigger the DAG by hand to sweep it now."
             )
         return reading.extract(
             client,
             settings,
             entity,
             refresh,
-            source,
+            reader,
             Landing(settings.landing_uri),
             tombstone_share=_share(),
         )
-    except reading.NotReadError as error:
+    except NotReadError as error:
         raise AirflowSkipException(str(error)) from None
     finally:
-        source.close()
+        reader.close()
 
 
 def _load(entity: Entity, folder: str) -> dict[str, int]:
@@ -245,6 +246,5 @@ def _load(entity: Entity, folder: str) -> dict[str, int]:
         Landing(settings.landing_uri),
         folder,
         tombstone_share=_share(),
-        date_property=settings.date_properties.get(entity.table),
     )
     return asdict(counts)

@@ -1,9 +1,9 @@
 """What every reader yields and raises."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 DeletedReason = Literal["trashed", "archived", "merged", "missing"]
 
@@ -32,6 +32,10 @@ class IncompleteReadError(SourceError):
     """The source cannot be read to its end; what was read must not be loaded as if it were whole."""
 
 
+class NotReadError(Exception):
+    """There is nothing to read, on purpose: the entity is switched off, or optional and not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One record as the API gave it.
@@ -41,6 +45,12 @@ class Record:
 
     payload: Mapping[str, Any]
     values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str | None:
+        """The record's key; None when the source gave none, and then it cannot be loaded."""
+        key = self.payload.get("id")
+        return None if key is None or key == "" else str(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +69,33 @@ class Page:
     requested_at: datetime
     records: tuple[Record, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
+
+
+class Reader(Protocol):
+    """Reads one entity of one source, once. Every method raises the errors above."""
+
+    @property
+    def request_count(self) -> int:
+        """Requests sent so far, retries included."""
+
+    @property
+    def server_started_at(self) -> datetime | None:
+        """The source's own clock at its first answer; None before."""
+
+    def describe(self) -> dict[str, Any]:
+        """The source's description of the entity, which the manifest keeps. Called first."""
+
+    def read(self, since: datetime | None) -> Iterator[Page]:
+        """Yield everything, or with `since` what changed at or after it (less the source's overlap), to the end."""
+
+    def would_meet(self, record_id: str) -> bool:
+        """Whether the sweep would have met this record if it were there."""
+
+    def ask_about(self, ids: Iterable[str]) -> Iterator[Page]:
+        """Yield what became of records that a sweep did not meet: tombstones, or records that are there."""
+
+    def content_hash(self, record: Record) -> str:
+        """SHA-256 over what counts as the record's content."""
+
+    def close(self) -> None:
+        """Close the connections."""

@@ -17,7 +17,7 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
 from tenacity.wait import wait_base, wait_random_exponential
 
-from reporting.sources.base import SourceUnavailableError
+from reporting.sources.base import SourceError, SourceUnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ class Policy:
     first_backoff: float = 1.0
     longest_backoff: float = 60.0
     timeout: float = 60.0
+    # Slower paces for paths that end so.
+    path_paces: tuple[tuple[str, float], ...] = ()
 
 
 class _PassingError(Exception):
@@ -62,7 +64,8 @@ class PoliteTransport(httpx.BaseTransport):
     A successful answer is whole when its body arrived to the end and is JSON: a proxy's HTML page and a
     body cut short are asked for again like any other passing fault.
 
-    Raises `SourceUnavailableError` when the policy's patience ends. Counts what it sent in `request_count`,
+    Raises `SourceUnavailableError` when the policy's patience ends, and at once what `refusal` makes of an answer
+    that no patience will mend. Counts what it sent in `request_count`,
     and keeps the server's clock of the first answer in `server_started_at` (None while unknown).
     """
 
@@ -72,12 +75,14 @@ class PoliteTransport(httpx.BaseTransport):
         inner: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
+        refusal: Callable[[httpx.Response], SourceError | None] = lambda _: None,
     ) -> None:
         self._policy = policy
         self._inner = inner or httpx.HTTPTransport()
         self._sleep = sleep
         self._monotonic = monotonic
-        self._next_at = 0.0
+        self._refusal = refusal
+        self._next_at: dict[str, float] = {}
         self.request_count = 0
         self.server_started_at: datetime | None = None
 
@@ -105,7 +110,10 @@ class PoliteTransport(httpx.BaseTransport):
         self._inner.close()
 
     def _send_once(self, request: httpx.Request) -> httpx.Response:
-        self._keep_pace()
+        self._keep_pace("", self._policy.requests_per_second)
+        for suffix, pace in self._policy.path_paces:
+            if request.url.path.endswith(suffix):
+                self._keep_pace(suffix, pace)
         self.request_count += 1
         try:
             answer = self._inner.handle_request(request)
@@ -124,18 +132,21 @@ class PoliteTransport(httpx.BaseTransport):
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise _PassingError(f"the connection failed ({type(error).__name__})") from error
         self._note_clock(whole)
+        refused = self._refusal(whole)
+        if refused is not None:
+            raise refused
         if whole.status_code in RETRIED_STATUSES:
             raise _PassingError(f"HTTP {whole.status_code}", _retry_after(whole))
         if whole.is_success and not _is_json(whole):
             raise _PassingError(f"HTTP {whole.status_code} whose body is not JSON")
         return whole
 
-    def _keep_pace(self) -> None:
-        now = self._monotonic()
-        if now < self._next_at:
-            self._sleep(self._next_at - now)
+    def _keep_pace(self, suffix: str, requests_per_second: float) -> None:
+        now, next_at = self._monotonic(), self._next_at.get(suffix, 0.0)
+        if now < next_at:
+            self._sleep(next_at - now)
             now = self._monotonic()
-        self._next_at = max(self._next_at, now) + 1 / self._policy.requests_per_second
+        self._next_at[suffix] = max(next_at, now) + 1 / requests_per_second
 
     def _note_clock(self, response: httpx.Response) -> None:
         if self.server_started_at is None and "date" in response.headers:

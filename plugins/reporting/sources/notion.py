@@ -16,10 +16,12 @@ import httpx
 from notion_client import Client
 from notion_client.errors import HTTPResponseError
 
+from reporting.entities import NotionDatabase
 from reporting.sources.base import (
     AccessDeniedError,
     IncompleteReadError,
     NotFoundError,
+    NotReadError,
     Page,
     Record,
     SourceError,
@@ -278,6 +280,73 @@ class NotionSource:
                 "Open it in Notion and add the integration under ··· → Connections."
             )
         raise _RefusedError(f"Notion answered {status} ({code}) for {what}.", status)
+
+
+class NotionReader:
+    """Reads one habits database.
+
+    `configured` is its name or id, None for the entity's own. `date_configured` names the property that dates its
+    rows where there are several.
+    """
+
+    def __init__(
+        self,
+        source: NotionSource,
+        entity: NotionDatabase,
+        configured: str | None = None,
+        date_configured: str | None = None,
+    ) -> None:
+        self._source = source
+        self._entity = entity
+        self._configured = configured
+        self._date_configured = date_configured
+        self._data_source: JsonObject = {}
+
+    @property
+    def request_count(self) -> int:
+        """Requests sent so far, retries included."""
+        return self._source.request_count
+
+    @property
+    def server_started_at(self) -> datetime | None:
+        """Notion's own clock at its first answer."""
+        return self._source.server_started_at
+
+    def describe(self) -> JsonObject:
+        """The data source with its properties. Raises `NotReadError` when it is optional and not there."""
+        try:
+            self._data_source = self._source.find(self._configured or self._entity.default_name)
+        except NotFoundError as error:
+            if not self._entity.is_optional or self._configured or error.found_count:
+                raise
+            raise NotReadError(
+                f"Notion has no database '{self._entity.default_name}' that the integration sees; it is optional, so "
+                f"there is nothing to read. Make one, or name another in REPORTING_NAME_{self._entity.table.upper()}."
+            ) from None
+        if self._entity.is_dated:
+            # Said before thousands of rows are read rather than after.
+            date_property(self._data_source, self._date_configured)
+        return self._data_source
+
+    def read(self, since: datetime | None) -> Iterator[Page]:
+        """Yield all rows, or those edited at or after `since`."""
+        return self._source.read(self._data_source, since)
+
+    def would_meet(self, record_id: str) -> bool:
+        """Whether the sweep would have met this page."""
+        return True
+
+    def ask_about(self, ids: Iterable[str]) -> Iterator[Page]:
+        """Ask for each page that a sweep did not meet."""
+        return self._source.ask_about(self._data_source, ids)
+
+    def content_hash(self, record: Record) -> str:
+        """SHA-256 over what a person can change."""
+        return content_hash(record)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._source.close()
 
 
 class _RefusedError(SourceError):

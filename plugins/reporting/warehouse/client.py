@@ -31,11 +31,11 @@ def connect(settings: Settings, credentials: Credentials | None = None) -> bigqu
     )
 
 
-def run_job(client: bigquery.Client, name: str, start: Callable[[str], Any]) -> Any:
+def run_job(client: bigquery.Client, name: str, start: Callable[[str], Any], once: bool = False) -> Any:
     """Run the job `name` to its end and return it; `start` submits it under the id that it is given.
 
     A killed client leaves its job running: that one is adopted. One that has ended is run again under the
-    next suffix, so that a task can always be repeated.
+    next suffix, so that a task can always be repeated; with `once`, only if it failed.
     """
     for attempt in count(1):
         job_id = f"{name}-{attempt}"
@@ -44,6 +44,8 @@ def run_job(client: bigquery.Client, name: str, start: Callable[[str], Any]) -> 
         except Conflict:
             job = client.get_job(job_id)
             if job.state == "DONE":
+                if once and job.error_result is None:
+                    return job
                 continue
             logger.info("Adopting the job %s, which is still running.", job_id)
         job.result()

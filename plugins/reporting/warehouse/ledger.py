@@ -5,9 +5,9 @@ from datetime import datetime
 
 from google.cloud import bigquery
 
-from reporting.entities import Entity
 from reporting.landing import Manifest
 from reporting.settings import Settings
+from reporting.warehouse.client import run_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,39 +25,6 @@ class Counts:
         return bool(self.inserted or self.updated or self.tombstoned)
 
 
-def cursor(client: bigquery.Client, settings: Settings, entity: Entity) -> datetime | None:
-    """Where a `changed` read begins; None while no complete run is committed."""
-    sql = f"""
-        SELECT MAX(cursor_at) AS cursor_at FROM `{settings.dataset("ops")}.sync_runs`
-        WHERE source = @source AND entity = @entity AND is_complete
-    """
-    config = bigquery.QueryJobConfig(query_parameters=_key_of(entity))
-    rows = list(client.query(sql, job_config=config).result())
-    value: datetime | None = rows[0]["cursor_at"]
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """A complete `full` run."""
-
-    started_at: datetime
-    rows_read: int
-
-
-def last_sweep(client: bigquery.Client, settings: Settings, entity: Entity) -> Sweep | None:
-    """The latest complete sweep of `entity`."""
-    sql = f"""
-        SELECT started_at, rows_read FROM `{settings.dataset("ops")}.sync_runs`
-        WHERE source = @source AND entity = @entity AND refresh = 'full' AND is_complete
-        ORDER BY started_at DESC LIMIT 1
-    """
-    config = bigquery.QueryJobConfig(query_parameters=_key_of(entity))
-    for row in client.query(sql, job_config=config).result():
-        return Sweep(row["started_at"], row["rows_read"])
-    return None
-
-
 def sources_read(client: bigquery.Client, settings: Settings) -> list[str]:
     """Every source with a complete run, under dbt's name (`notion.daily_habits`)."""
     sql = f"""
@@ -70,7 +37,11 @@ def sources_read(client: bigquery.Client, settings: Settings) -> list[str]:
 def append(
     client: bigquery.Client, settings: Settings, manifest: Manifest, counts: Counts, landing_uri: str
 ) -> None:
-    """Write the run's row, once however often it is called for the same run."""
+    """Write the run's row, once however often it is called for the same run.
+
+    A run that read nothing is kept apart by its job's id alone, since a MERGE is billed for the table that it looks
+    into, every hour for every entity. Where a server forgets its jobs such a row may come twice; all its counts are 0.
+    """
     values: dict[str, tuple[str, str | int | bool | datetime | None]] = {
         "run_id": ("STRING", manifest.run_id),
         "source": ("STRING", manifest.source),
@@ -85,25 +56,31 @@ def append(
         "rows_inserted": ("INT64", counts.inserted),
         "rows_updated": ("INT64", counts.updated),
         "rows_tombstoned": ("INT64", counts.tombstoned),
+        "rows_rejected": ("INT64", manifest.rejected_count),
+        "content_digest": ("STRING", manifest.content_digest),
         "request_count": ("INT64", manifest.request_count),
         "is_complete": ("BOOL", manifest.is_complete),
         "landing_uri": ("STRING", landing_uri),
     }
     selected = ", ".join(f"@{name} AS {name}" for name in values)
     seconds = "TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), @started_at, MILLISECOND) / 1000"
-    sql = f"""
-        MERGE `{settings.dataset("ops")}.sync_runs` T
-        USING (SELECT {selected}, CURRENT_TIMESTAMP() AS committed_at, {seconds} AS duration_seconds) S
-        ON T.run_id = S.run_id
-        WHEN NOT MATCHED THEN INSERT ({", ".join(values)}, committed_at, duration_seconds)
-        VALUES ({", ".join(f"S.{name}" for name in values)}, S.committed_at, S.duration_seconds)
-    """
+    row = f"SELECT {selected}, CURRENT_TIMESTAMP() AS committed_at, {seconds} AS duration_seconds"
+    names = f"{', '.join(values)}, committed_at, duration_seconds"
+    table = f"`{settings.dataset('ops')}.sync_runs`"
     parameters = [bigquery.ScalarQueryParameter(name, kind, value) for name, (kind, value) in values.items()]
-    client.query(sql, job_config=bigquery.QueryJobConfig(query_parameters=parameters)).result()
-
-
-def _key_of(entity: Entity) -> list[bigquery.ScalarQueryParameter]:
-    return [
-        bigquery.ScalarQueryParameter("source", "STRING", entity.source),
-        bigquery.ScalarQueryParameter("entity", "STRING", entity.name),
-    ]
+    config = bigquery.QueryJobConfig(query_parameters=parameters)
+    if counts.read:
+        sql = f"""
+            MERGE {table} T USING ({row}) S ON T.run_id = S.run_id
+            WHEN NOT MATCHED THEN INSERT ({names})
+            VALUES ({", ".join(f"S.{name}" for name in values)}, S.committed_at, S.duration_seconds)
+        """
+        client.query(sql, job_config=config).result()
+        return
+    sql = f"INSERT INTO {table} ({names}) {row}"
+    run_job(
+        client,
+        f"{manifest.run_id}-ledger",
+        lambda job_id: client.query(sql, job_id=job_id, job_config=config, job_retry=None),
+        once=True,
+    )

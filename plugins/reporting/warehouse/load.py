@@ -17,7 +17,7 @@ from google.cloud import bigquery
 from reporting.entities import Entity
 from reporting.landing import Landing, LandingError, Manifest
 from reporting.settings import Settings
-from reporting.warehouse import ledger
+from reporting.warehouse import ledger, states
 from reporting.warehouse.client import WarehouseError, run_job
 from reporting.warehouse.ledger import Counts
 from reporting.warehouse.rows import rows_of
@@ -66,7 +66,6 @@ def load(
     folder: str,
     *,
     tombstone_share: float | None = None,
-    date_property: str | None = None,
 ) -> Counts:
     """Load the landing in `folder` and return what changed.
 
@@ -80,23 +79,36 @@ def load(
         )
     address = f"{landing.uri}/{folder}"
     read = manifest.record_count + manifest.tombstone_count
-    if read == 0:
-        counts = Counts()
-        ledger.append(client, settings, manifest, counts, address)
+    if read == 0 or manifest.is_unchanged:
+        counts = Counts(read)
+        _commit(client, settings, entity, manifest, counts, address)
         return counts
 
     raw = _expected_table(client, settings, entity)
-    if manifest.tombstone_count:
+    missing = manifest.tombstone_count if manifest.missing_count is None else manifest.missing_count
+    if missing:
         live = _live_count(client, raw)
         share = settings.tombstone_share if tombstone_share is None else tombstone_share
-        check_tombstone_share(entity, manifest.tombstone_count, live, share)
-    stage = _load_stage(client, settings, entity, landing, folder, manifest, raw, date_property)
+        check_tombstone_share(entity, missing, live, share)
+    stage = _load_stage(client, settings, entity, landing, folder, manifest, raw)
     _merge(client, manifest, raw, stage)
     counts = _count(client, manifest, raw, read)
-    ledger.append(client, settings, manifest, counts, address)
+    _commit(client, settings, entity, manifest, counts, address)
     client.delete_table(stage, not_found_ok=True)
     logger.info("%s: %s", entity.table, counts)
     return counts
+
+
+def _commit(
+    client: bigquery.Client,
+    settings: Settings,
+    entity: Entity,
+    manifest: Manifest,
+    counts: Counts,
+    address: str,
+) -> None:
+    ledger.append(client, settings, manifest, counts, address)
+    states.forget(settings, entity)
 
 
 def _expected_table(client: bigquery.Client, settings: Settings, entity: Entity) -> bigquery.Table:
@@ -125,7 +137,6 @@ def _load_stage(
     folder: str,
     manifest: Manifest,
     raw: bigquery.Table,
-    date_property: str | None,
 ) -> bigquery.TableReference:
     name = "stage__" + manifest.run_id.replace("-", "_")
     stage = bigquery.DatasetReference(settings.project, settings.dataset("ops")).table(name)
@@ -141,7 +152,7 @@ def _load_stage(
 
     # On disk and not in memory: a first load has as many rows as the source.
     with tempfile.TemporaryFile() as file:
-        _write_rows(file, entity, landing, folder, manifest, date_property)
+        _write_rows(file, settings, entity, landing, folder, manifest)
         run_job(client, f"{manifest.run_id}-load", start)
     table = client.get_table(stage)
     table.expires = datetime.now(UTC) + STAGE_LIFETIME
@@ -178,21 +189,25 @@ def _parsed(text: str, name: str) -> str:
 
 def _write_rows(
     file: IO[bytes],
+    settings: Settings,
     entity: Entity,
     landing: Landing,
     folder: str,
     manifest: Manifest,
-    date_property: str | None,
 ) -> None:
     with gzip.open(file, "wt", compresslevel=3, encoding="utf-8") as lines:
-        for row in rows_of(entity, manifest, landing.pages(folder), date_property):
+        for row in rows_of(entity, manifest, landing.pages(folder), settings):
             lines.write(json.dumps(row, separators=(",", ":")) + "\n")
 
 
 def _merge(
     client: bigquery.Client, manifest: Manifest, raw: bigquery.Table, stage: bigquery.TableReference
 ) -> None:
-    """One MERGE, atomic by itself; the stage is deduplicated, since matching a row twice is an error."""
+    """One MERGE, atomic by itself; the stage is deduplicated, since matching a row twice is an error.
+
+    What has no payload is a tombstone: it changes no content, and is a row of its own only when it leads to the
+    record that it was merged into. A record may come deleted, too, with its last content.
+    """
     fields = [field for field in raw.schema if field.name not in MERGED_COLUMNS]
     staged = [field.name for field in fields]
     content = [name for name in staged if name != "id"]
@@ -205,19 +220,27 @@ def _merge(
             FROM (
                 SELECT * FROM `{stage}`
                 WHERE TRUE
-                QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY _extracted_at DESC, _deleted_at IS NULL DESC) = 1
+                QUALIFY ROW_NUMBER() OVER (
+                    PARTITION BY id
+                    ORDER BY _extracted_at DESC, IF(_merged_into_id IS NULL, 0, 1) DESC, _payload IS NULL
+                ) = 1
             )
         ) S
         ON T.id = S.id
-        WHEN MATCHED AND {is_newer} AND S._deleted_at IS NOT NULL AND T._deleted_at IS NULL THEN
+        WHEN MATCHED AND {is_newer} AND S._payload IS NULL AND (
+            T._deleted_at IS NULL
+            OR (S._merged_into_id IS NOT NULL AND S._merged_into_id IS DISTINCT FROM T._merged_into_id)
+        ) THEN
             UPDATE SET {", ".join(f"{name} = S.{name}" for name in TOMBSTONE_COLUMNS)},
                 _extracted_at = S._extracted_at, {stamped}
-        WHEN MATCHED AND {is_newer} AND S._deleted_at IS NULL
-            AND (T._deleted_at IS NOT NULL OR S._content_hash IS DISTINCT FROM T._content_hash) THEN
+        WHEN MATCHED AND {is_newer} AND S._payload IS NOT NULL AND (
+            S._content_hash IS DISTINCT FROM T._content_hash
+            OR S._deleted_reason IS DISTINCT FROM T._deleted_reason
+        ) THEN
             UPDATE SET {", ".join(f"{name} = S.{name}" for name in content)}, {stamped}
         WHEN MATCHED AND {is_newer} THEN
             UPDATE SET _extracted_at = S._extracted_at
-        WHEN NOT MATCHED BY TARGET AND S._deleted_at IS NULL THEN
+        WHEN NOT MATCHED BY TARGET AND (S._payload IS NOT NULL OR S._merged_into_id IS NOT NULL) THEN
             INSERT ({", ".join(staged)}, _first_seen_at, _loaded_at, _run_id)
             VALUES ({", ".join(f"S.{name}" for name in staged)}, CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP(), @run_id)
     """
@@ -235,9 +258,9 @@ def _count(client: bigquery.Client, manifest: Manifest, raw: bigquery.Table, rea
     """Counted in the table rather than by the MERGE, whose own answer a killed client never saw."""
     sql = f"""
         SELECT
-            COUNTIF(_deleted_at IS NULL AND _first_seen_at = _loaded_at) AS inserted,
+            COUNTIF(_first_seen_at = _loaded_at) AS inserted,
             COUNTIF(_deleted_at IS NULL AND _first_seen_at < _loaded_at) AS updated,
-            COUNTIF(_deleted_at IS NOT NULL) AS tombstoned
+            COUNTIF(_deleted_at IS NOT NULL AND _first_seen_at < _loaded_at) AS tombstoned
         FROM `{raw.reference}` WHERE _run_id = @run_id
     """
     config = bigquery.QueryJobConfig(

@@ -1,0 +1,117 @@
+"""Reads which objects are associated. Nothing that changes here changes an object, so they are swept on their own."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import batched
+from typing import Any
+
+from hubspot.crm.associations.v4 import (
+    BatchInputPublicFetchAssociationsBatchRequest,
+    PublicFetchAssociationsBatchRequest,
+)
+
+from reporting.entities import HUBSPOT_OBJECTS
+from reporting.sources.base import AccessDeniedError, Page, Record
+from reporting.sources.hubspot.api import (
+    LIST_LIMIT,
+    HubSpot,
+    JsonObject,
+    PortalReader,
+    as_body,
+    check_batch,
+    next_after,
+)
+
+logger = logging.getLogger(__name__)
+
+BATCH_LIMIT = 1000
+NONE_FOUND = "crm.associations.NO_ASSOCIATIONS_FOUND"
+FIELDS = ("id", "from_type", "from_id", "to_type", "to_id", "category", "type_id", "label")
+_ENGAGEMENTS = tuple(each.name for each in HUBSPOT_OBJECTS if each.is_engagement)
+# From which side a pair is read; the labels of the other side follow from these.
+PAIRS: dict[str, tuple[str, ...]] = {
+    "contacts": ("companies", "deals"),
+    "companies": ("deals",),
+    **dict.fromkeys(_ENGAGEMENTS, ("contacts", "companies", "deals")),
+}
+
+
+class AssociationsReader(PortalReader):
+    """Reads the associations of every pair of types, except of those that the token may not read.
+
+    A record has the fields of `FIELDS`.
+    """
+
+    def __init__(self, portal: HubSpot, switched_off: frozenset[str] = frozenset()) -> None:
+        super().__init__(portal)
+        self._left_out = set(switched_off)
+
+    def describe(self) -> JsonObject:
+        """The pairs of types that are read."""
+        return {"pairs": [f"{one}-{other}" for one, others in PAIRS.items() for other in others]}
+
+    def read(self, since: datetime | None) -> Iterator[Page]:
+        """Yield every association."""
+        for from_type, to_types in PAIRS.items():
+            if from_type in self._left_out:
+                continue
+            try:
+                ids = list(self._ids(from_type))
+            except AccessDeniedError as error:
+                self._leave_out(from_type, error)
+                continue
+            for to_type in to_types:
+                if to_type not in self._left_out:
+                    yield from self._pair(from_type, to_type, ids)
+
+    def would_meet(self, record_id: str) -> bool:
+        """Whether the association is of types that were read."""
+        from_type, _, rest = record_id.partition(":")
+        to_type = rest.partition(">")[2].partition(":")[0]
+        return not {from_type, to_type} & self._left_out
+
+    def _pair(self, from_type: str, to_type: str, ids: list[str]) -> Iterator[Page]:
+        try:
+            for some in batched(ids, BATCH_LIMIT, strict=False):
+                yield from self._of(from_type, to_type, some)
+        except AccessDeniedError as error:
+            self._leave_out(to_type, error)
+
+    def _leave_out(self, kind: str, error: AccessDeniedError) -> None:
+        # The type's own reader fails with the same message; the other associations are read all the same.
+        logger.warning("The associations of %s are left as they are: %s", kind, error)
+        self._left_out.add(kind)
+
+    def _ids(self, kind: str) -> Iterator[str]:
+        query = {"limit": str(LIST_LIMIT), "properties": "hs_object_id"}
+        for _, results in self.portal.listed(kind, self.portal.path("objects", kind), query):
+            yield from (str(each["id"]) for each in results if each.get("id"))
+
+    def _of(self, from_type: str, to_type: str, ids: tuple[str, ...]) -> Iterator[Page]:
+        path = self.portal.path("associations", f"{from_type}/{to_type}/batch/read")
+        asked = [PublicFetchAssociationsBatchRequest(id=each) for each in ids]
+        while asked:
+            requested_at = datetime.now(UTC)
+            body = as_body(BatchInputPublicFetchAssociationsBatchRequest(inputs=asked))
+            answer = self.portal.call(from_type, "POST", path, body=body)
+            check_batch(f"associations of {from_type} and {to_type}", answer, NONE_FOUND)
+            records: list[Record] = []
+            asked = []
+            for found in answer["results"]:
+                from_id = str(found["from"]["id"])
+                records.extend(_records(from_type, from_id, to_type, found["to"]))
+                after = next_after(found)
+                if after is not None:
+                    asked.append(PublicFetchAssociationsBatchRequest(id=from_id, after=after))
+            yield Page(requested_at, tuple(records))
+
+
+def _records(from_type: str, from_id: str, to_type: str, links: list[Any]) -> Iterator[Record]:
+    for link in links:
+        to_id = str(link["toObjectId"])
+        for kind in link["associationTypes"]:
+            category, type_id = kind["category"], str(kind["typeId"])
+            key = f"{from_type}:{from_id}>{to_type}:{to_id}#{category}:{type_id}"
+            values = (key, from_type, from_id, to_type, to_id, category, type_id, kind.get("label"))
+            yield Record(dict(zip(FIELDS, values, strict=True)))

@@ -1,0 +1,28 @@
+"""Reads what is small enough for a list: owners and pipelines."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from reporting.sources.base import Page, Record
+from reporting.sources.hubspot.api import LIST_LIMIT, PortalReader
+
+
+class OwnersReader(PortalReader):
+    """Reads all owners, those who left included: objects keep their ids."""
+
+    def read(self, since: datetime | None) -> Iterator[Page]:
+        """Yield every owner."""
+        for is_archived in ("false", "true"):
+            query = {"limit": str(LIST_LIMIT), "archived": is_archived}
+            for requested_at, results in self.portal.listed("owners", self.portal.path("owners"), query):
+                yield Page(requested_at, tuple(Record(each) for each in results))
+
+
+class PipelinesReader(PortalReader):
+    """Reads the pipelines of deals."""
+
+    def read(self, since: datetime | None) -> Iterator[Page]:
+        """Yield every pipeline, in one answer."""
+        requested_at = datetime.now(UTC)
+        answer = self.portal.call("pipelines", "GET", self.portal.path("pipelines", "deals"))
+        yield Page(requested_at, tuple(Record(each) for each in answer["results"]))
