@@ -50,7 +50,7 @@ class HubSpot:
         policy: Policy = POLICY,
         transport: PoliteTransport | None = None,
     ) -> None:
-        self.transport = transport or PoliteTransport(policy, refusal=_out_of_patience)
+        self.transport = transport or PoliteTransport(policy, refusal=refusal_of)
         self._version = version
         self._http = httpx.Client(
             transport=self.transport,
@@ -194,7 +194,7 @@ def check_batch(what: str, answer: Mapping[str, Any], passing: str) -> None:
             )
 
 
-def _out_of_patience(answer: httpx.Response) -> SourceError | None:
+def refusal_of(answer: httpx.Response) -> SourceError | None:
     """The day's limit ends at midnight in the portal's time zone: waiting for it is not a retry."""
     if answer.status_code != 429 or _body(answer).get("policyName") != "DAILY":
         return None
