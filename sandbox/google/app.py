@@ -245,9 +245,9 @@ class People:
         """
         now = self.store.now()
         settled = self.store.horizon(now - round(self.behaviour.propagation * SECOND))
+        # A sync that asks for no further token is still of the same parameters, so requestSyncToken binds pages alone.
         sync = fingerprint(bound)
         call = fingerprint(bound | {name: query.get(name) for name in ("requestSyncToken", "syncToken")})
-        # The horizon is what has been written so far, where the answer is to be stable while it is paged through.
         state: Json = {
             "use": "page",
             "kind": kind,

@@ -161,7 +161,7 @@ class Sample:
         """An instant of a day, in microseconds, and never after the first start."""
         day = self.today - timedelta(days=int(days_ago))
         at = datetime.combine(day, time(dice.randrange(24), dice.randrange(60), dice.randrange(60)), UTC)
-        return round(min(at, self.started_at).timestamp()) * SECOND - dice.randrange(1, SECOND)
+        return int(min(at, self.started_at).timestamp()) * SECOND - dice.randrange(1, SECOND)
 
     def _shared(self, name: str, wanted: str) -> Human:
         """A contact of HubSpot's that several people are mixed up with."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.auth.exceptions import RefreshError
@@ -10,7 +11,7 @@ from google.oauth2.credentials import Credentials
 from googleapiclient.discovery import Resource, build_from_document
 from googleapiclient.errors import HttpError
 
-from tests.sandbox.google.account import DOCUMENT, FIELDS, Account
+from tests.sandbox.google.account import DOCUMENT, FIELDS, Account, violations
 
 Start = Callable[..., Account]
 
@@ -85,6 +86,32 @@ def test_the_client_says_what_is_wrong(start: Start, tmp_path: Path) -> None:
     account.http.post("/revoke", data={"token": "1//invented-refresh-token"})
     with pytest.raises(RefreshError, match="invalid_grant: Token has been expired or revoked"):
         client_of(account.address).contactGroups().list().execute()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"connections": {}}, ".connections: {} is no array"),
+        ({"connections": [{"emails": []}]}, ".connections[0]: emails is unknown"),
+        (
+            {"connections": [{"names": [{"givenName": 1}]}]},
+            ".connections[0].names[0].givenName: 1 is no string",
+        ),
+        (
+            {"connections": [{"metadata": {"objectType": "DOG"}}]},
+            ".connections[0].metadata.objectType: DOG is none",
+        ),
+        ({"totalItems": True}, ".totalItems: True is no integer"),
+        ({"totalItems": 2**31}, ".totalItems: 2147483648 is no int32"),
+        (
+            {"connections": [{"metadata": {"sources": [{"updateTime": "2026-03-15"}]}}]},
+            ".connections[0].metadata.sources[0].updateTime: 2026-03-15 is no date and time",
+        ),
+    ],
+)
+def test_answers_are_checked_against_the_document(answer: dict[str, Any], said: str) -> None:
+    (found,) = violations(answer, {"$ref": "ListConnectionsResponse"})
+    assert found.startswith(said)
 
 
 def test_masks_and_parameters_are_those_of_the_document(google: Account) -> None:

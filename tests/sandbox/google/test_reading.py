@@ -130,6 +130,17 @@ def test_tokens_are_bound_to_their_parameters(google: Account, other: dict[str, 
     assert google.refusal(CONNECTIONS, **FIELDS, pageToken=page)[0] == 400
 
 
+def test_a_list_without_a_sync_is_live(start: Start, tmp_path: Path) -> None:
+    account = start(tmp_path)
+    before = names(account.listed()[0])
+    first = account.get(CONNECTIONS, **FIELDS, pageSize=10)
+    account.control("PATCH", before[0], {"nicknames": [{"value": "Moved"}]})
+    account.control("DELETE", before[12])
+    rest, _ = account.listed(pageSize=10, pageToken=first["nextPageToken"])
+    # Who was changed after being read comes again, at the end.
+    assert names(rest) == [*before[10:12], *before[13:], before[0]]
+
+
 def test_an_incremental_sync_has_what_changed(start: Start, tmp_path: Path) -> None:
     account = start(tmp_path)
     before, token = account.listed(requestSyncToken="true")
