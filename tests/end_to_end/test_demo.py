@@ -17,10 +17,12 @@ from google.cloud import bigquery
 
 from reporting.commands.airflow_api import ENDED, AirflowApi
 from reporting.commands.rounds import MART_CHANGED
+from reporting.entities import ENTITIES
 from reporting.settings import ROOT, read_settings
 from reporting.warehouse.client import connect
 from sandbox.bigquery.server import running as bigquery_running
 from sandbox.serving import free_port, stand_in
+from tests.hubspot_portal import portal
 
 pytestmark = pytest.mark.timeout(900)
 DAILY = "Daily Disciplines"
@@ -32,7 +34,8 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = {name: free_port() for name in ("--port", "--bigquery-port", "--notion-port")}
+        names = ("--port", "--bigquery-port", "--notion-port", "--hubspot-port")
+        self.ports = {name: free_port() for name in names}
 
     def command(self, *arguments: str) -> list[str]:
         ports = [str(each) for pair in self.ports.items() for each in pair]
@@ -65,10 +68,20 @@ def ledger_since(folder: Path, since: datetime) -> dict[str, tuple[int, ...]]:
         client = connect(read_settings({"BIGQUERY_EMULATOR_HOST": endpoint}))
         found = rows(
             client,
-            "SELECT entity, SUM(rows_read), SUM(rows_inserted), SUM(rows_updated), SUM(rows_tombstoned) "
-            f"FROM ops.sync_runs WHERE committed_at >= '{since.isoformat()}' GROUP BY entity",
+            "SELECT CONCAT(source, '.', entity) AS name, SUM(rows_read), SUM(rows_inserted), SUM(rows_updated), SUM(rows_tombstoned) "
+            f"FROM ops.sync_runs WHERE committed_at >= '{since.isoformat()}' GROUP BY name",
         )
     return {entity: tuple(counts) for entity, *counts in found}
+
+
+def change_the_crm(folder: Path) -> str:
+    """One create, one edit and one merge among the contacts; the id of the loser."""
+    with portal(folder / "hubspot") as crm:
+        edited, winner, loser = list(crm.truth("contacts"))[:3]
+        crm.create("contacts", email="new@example.com")
+        crm.change("contacts", edited, city="Elsewhere")
+        crm.merge("contacts", winner, loser)
+        return loser
 
 
 def change_three_pages(folder: Path) -> str:
@@ -98,7 +111,7 @@ def test_demo_again_from_an_empty_metadata_database_and_after_three_changes(tmp_
     assert "notion.daily_habits" in said
     assert "Meditate" in said
     first = ledger_since(demo.folder, datetime(2000, 1, 1, tzinfo=UTC))
-    assert set(first) == {"daily_habits", "weekly_habits", "monthly_habits", "habit_targets"}
+    assert set(first) == {f"{entity.source}.{entity.name}" for entity in ENTITIES}
     assert all(read == inserted > 0 for read, inserted, _, _ in first.values())
 
     (demo.folder / "airflow.db").unlink()
@@ -108,10 +121,15 @@ def test_demo_again_from_an_empty_metadata_database_and_after_three_changes(tmp_
     assert again == {entity: (counts[0], 0, 0, 0) for entity, counts in first.items()}
 
     trashed = change_three_pages(demo.folder)
+    loser = change_the_crm(demo.folder)
     since = datetime.now(UTC)
     demo.run()
     changed = ledger_since(demo.folder, since)
-    assert changed.pop("daily_habits")[1:] == (1, 1, 1)
+    assert changed.pop("notion.daily_habits")[1:] == (1, 1, 1)
+    # The winner of a merge is edited by it.
+    assert changed.pop("hubspot.contacts")[1:] == (1, 2, 1)
+    # The loser's associations are the winner's now.
+    assert changed.pop("hubspot.associations")[1] >= 1
     assert all(counts[1:] == (0, 0, 0) for counts in changed.values())
 
     with bigquery_running(demo.folder / "bigquery") as endpoint:
@@ -119,13 +137,16 @@ def test_demo_again_from_an_empty_metadata_database_and_after_three_changes(tmp_
         assert rows(
             client, f"SELECT _deleted_reason FROM raw.notion__daily_habits WHERE id = '{trashed}'"
         ) == [("trashed",)]
+        assert rows(client, f"SELECT _deleted_reason FROM raw.hubspot__contacts WHERE id = '{loser}'") == [
+            ("merged",)
+        ]
         # Every change has reached the marts.
         pending = (
             "SELECT COUNT(*) FROM ops.sync_runs WHERE rows_inserted + rows_updated + rows_tombstoned > 0 "
             "AND run_id NOT IN (SELECT run_id FROM ops.dbt_builds, UNNEST(run_ids) AS run_id)"
         )
         assert rows(client, pending) == [(0,)]
-    assert secrets_in_logs(demo.folder, "ntn_sample") == []
+    assert secrets_in_logs(demo.folder, "ntn_sample") == secrets_in_logs(demo.folder, "pat-sample") == []
 
 
 def secrets_in_logs(folder: Path, secret: str) -> list[Path]:
