@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from operator import ge, le
 from typing import Any
 
 import httpx
@@ -78,8 +79,10 @@ class Notion:
         rows = sorted(held, key=lambda page: (page["created_time"], page["id"]))
         for each in given_filter.get("and", [given_filter] if given_filter else []):
             name = each["timestamp"]
-            since = datetime.fromisoformat(each[name]["on_or_after"])
-            rows = [row for row in rows if datetime.fromisoformat(row[name]) >= since]
+            ((operator, text),) = each[name].items()
+            is_met = {"on_or_after": ge, "on_or_before": le}[operator]
+            bound = datetime.fromisoformat(text)
+            rows = [row for row in rows if is_met(datetime.fromisoformat(row[name]), bound)]
         rows = [row for row in rows if not row.get("in_trash")]
         offset = int(body.get("start_cursor", "0"))
         if offset and self.refuse_cursors:

@@ -2,16 +2,29 @@
 
 import hashlib
 import logging
+import zlib
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from google.cloud import bigquery
 
+from reporting.checkpoints import Checkpoint, Checkpoints, fingerprint_of
 from reporting.entities import Entity
-from reporting.landing import Landing, LandingWriter, Manifest, Refresh, new_run_id
+from reporting.landing import Landing, LandingError, Manifest, Refresh, new_run_id
+from reporting.progress import Progress
 from reporting.settings import Settings
-from reporting.sources.base import Page, Reader
-from reporting.warehouse import states
-from reporting.warehouse.load import check_tombstone_share, live_ids
+from reporting.sources.base import (
+    Page,
+    Reader,
+    ResumableReader,
+    SourceError,
+    SourceUnavailableError,
+    WindowReader,
+)
+from reporting.warehouse import drift, states
+from reporting.warehouse.load import TombstoneGuardError, check_tombstone_share, live_ids
+from reporting.window import Window, WindowError
 
 logger = logging.getLogger(__name__)
 
@@ -46,22 +59,47 @@ def extract(
     landing: Landing,
     *,
     tombstone_share: float | None = None,
+    window: Window | None = None,
 ) -> str:
     """Read `entity` to its end and return the landing's folder, which `load` takes.
 
     A `changed` read begins at the ledger's cursor, or at the beginning when there is none. The next cursor is
     the source's own clock before its first row was read: a row edited while the read went on is read again.
-    Raises the errors of `reporting.sources.base`, and `TombstoneGuardError` before it asks about what is gone.
+    With a `window` a `changed` read is of that instead, and moves the cursor only if it reaches from there to now.
+    A read of everything goes on where the last one of the day was cut off, if its reader can.
+    Raises the errors of `reporting.sources.base`, `TombstoneGuardError` before it asks about what is gone, and
+    `WindowError` where the source knows no windows.
     """
-    started_at = datetime.now(UTC)
-    since = states.read(client, settings, entity).cursor_at if refresh == "changed" else None
+    now = datetime.now(UTC)
+    state = states.read(client, settings, entity)
+    since = until = None
+    if refresh == "changed":
+        since, until = (window.since, window.until) if window else (state.cursor_at, None)
     description = reader.describe()
-    run_id = new_run_id(entity.source, entity.name, refresh, started_at)
+    schema_digest = drift.digest(entity.source, description)
+    run_id = new_run_id(entity.source, entity.name, refresh, now)
     folder = landing.folder(entity.source, entity.name, run_id)
-    with landing.writer(folder) as writer:
-        sweep = _Sweep(reader, writer)
-        for page in reader.read(since):
-            sweep.keep(page)
+    checkpoints = None
+    if since is None and isinstance(reader, ResumableReader):
+        fingerprint = fingerprint_of(settings, entity, refresh, reader, description)
+        checkpoints = Checkpoints(landing, entity, refresh, fingerprint)
+    begun, sweep = _begun(landing, entity, reader, checkpoints)
+    started_at = begun.started_at if begun else now
+    with landing.writer(folder, begun.parts if begun else None) as writer, _forgetting(checkpoints):
+        progress = Progress(entity.table, _expected_count(reader), writer.record_count)
+        for page in _pages(reader, entity, since, window, begun):
+            writer.keep(page)
+            sweep.meet(page)
+            progress.add(page)
+            if checkpoints:
+                checkpoints.note(
+                    writer,
+                    folder,
+                    page.position,
+                    started_at=started_at,
+                    read_at=_read_at(reader, started_at, begun),
+                    request_count=_request_count(reader, begun),
+                )
         missing_count = 0
         is_unchanged = refresh == "full" and _is_held(client, settings, entity, sweep.digest)
         if refresh == "full" and not is_unchanged:
@@ -73,8 +111,7 @@ def extract(
             for page in reader.ask_about(missing):
                 writer.keep(page)
             missing_count = writer.tombstone_count - before
-        # Without an answer's clock this machine's own serves.
-        cursor_at = (reader.server_started_at or started_at).replace(second=0, microsecond=0)
+        read_at = _read_at(reader, started_at, begun)
         manifest = writer.finish(
             Manifest(
                 run_id=run_id,
@@ -84,19 +121,24 @@ def extract(
                 started_at=started_at,
                 extracted_at=datetime.now(UTC),
                 window_since=since,
-                cursor_at=cursor_at,
+                window_until=until or read_at,
+                cursor_at=read_at if until is None and state.joins(since) else None,
                 record_count=writer.record_count,
                 tombstone_count=writer.tombstone_count,
-                request_count=reader.request_count,
+                request_count=_request_count(reader, begun),
                 part_count=writer.part_count,
                 is_complete=True,
                 missing_count=missing_count,
                 rejected_count=sweep.rejected_count,
                 content_digest=sweep.digest if refresh == "full" else None,
                 is_unchanged=is_unchanged,
+                schema_digest=schema_digest,
+                has_new_schema=schema_digest not in (None, state.schema_digest),
                 schema=description,
             )
         )
+        if checkpoints:
+            checkpoints.forget()
     if manifest.rejected_count:
         logger.warning(
             "%s: %d records have no id. They are kept in %s/%s and cannot be loaded; everything else is.",
@@ -118,24 +160,96 @@ def extract(
     return folder
 
 
-class _Sweep:
-    """Keeps pages, and knows afterwards what was met. The digest does not depend on the order."""
+def _begun(
+    landing: Landing, entity: Entity, reader: Reader, checkpoints: Checkpoints | None
+) -> tuple[Checkpoint | None, "_Sweep"]:
+    """Where to go on, and what was met before; neither when the read begins at its beginning."""
+    begun = checkpoints.find() if checkpoints else None
+    sweep = _Sweep(reader)
+    if begun is None:
+        return None, sweep
+    try:
+        for page in landing.pages_in(begun.parts):
+            sweep.meet(page)
+    except (LandingError, OSError, EOFError, ValueError, zlib.error) as error:
+        logger.warning(
+            "%s: what is kept of a read that was cut off cannot be read (%s). This one begins anew.",
+            entity.table,
+            type(error).__name__,
+        )
+        return None, _Sweep(reader)
+    return begun, sweep
 
-    def __init__(self, reader: Reader, writer: LandingWriter) -> None:
+
+def _pages(
+    reader: Reader,
+    entity: Entity,
+    since: datetime | None,
+    window: Window | None,
+    begun: Checkpoint | None,
+) -> Iterator[Page]:
+    if begun is not None and isinstance(reader, ResumableReader):
+        return reader.resume(begun.position)
+    return reader.read(since) if window is None else _in_window(reader, entity, window)
+
+
+def _read_at(reader: Reader, started_at: datetime, begun: Checkpoint | None) -> datetime:
+    """The source's clock when the read began; without an answer's clock this machine's own serves."""
+    read_at = begun.read_at if begun else reader.server_started_at or started_at
+    return read_at.replace(second=0, microsecond=0)
+
+
+def _request_count(reader: Reader, begun: Checkpoint | None) -> int:
+    return reader.request_count + (begun.request_count if begun else 0)
+
+
+def _expected_count(reader: Reader) -> Callable[[], int | None]:
+    return reader.expected_count if isinstance(reader, ResumableReader) else lambda: None
+
+
+@contextmanager
+def _forgetting(checkpoints: Checkpoints | None) -> Iterator[None]:
+    """What does not pass by itself must not be met again by going on: the next read begins anew."""
+    try:
+        yield
+    except SourceUnavailableError:
+        raise
+    except (SourceError, TombstoneGuardError):
+        if checkpoints:
+            checkpoints.forget()
+        raise
+
+
+def _in_window(reader: Reader, entity: Entity, window: Window) -> Iterator[Page]:
+    if not isinstance(reader, WindowReader):
+        raise WindowError(
+            f"{entity.table} cannot be read by a window: its source does not say what changed when. Run the DAG "
+            "without since and until, or its sweep, which reads everything."
+        )
+    return reader.read_window(window.since, window.until)
+
+
+class _Sweep:
+    """Knows what was met. The digest depends on the order only where a record is met twice: its latest content counts."""
+
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._writer = writer
         self._sum = 0
-        self.seen: set[str] = set()
+        self._digests: dict[str, int] = {}
         self.rejected_count = 0
+
+    @property
+    def seen(self) -> Set[str]:
+        """The ids that were met."""
+        return self._digests.keys()
 
     @property
     def digest(self) -> str:
         """Stands for the ids and contents of everything that was met."""
-        return f"{len(self.seen)}-{self._sum:032x}"
+        return f"{len(self._digests)}-{self._sum:032x}"
 
-    def keep(self, page: Page) -> None:
-        """Keep one page."""
-        self._writer.keep(page)
+    def meet(self, page: Page) -> None:
+        """Take in one page."""
         for record in page.records:
             if record.id is None:
                 self.rejected_count += 1
@@ -145,10 +259,9 @@ class _Sweep:
             self._meet(tombstone.id, f"{tombstone.reason} {tombstone.merged_into_id}")
 
     def _meet(self, record_id: str, content: str) -> None:
-        if record_id not in self.seen:
-            self.seen.add(record_id)
-            digest = hashlib.sha256(f"{record_id} {content}".encode()).hexdigest()
-            self._sum = (self._sum + int(digest[:32], 16)) % 2**128
+        digest = int(hashlib.sha256(f"{record_id} {content}".encode()).hexdigest()[:32], 16)
+        self._sum = (self._sum - self._digests.get(record_id, 0) + digest) % 2**128
+        self._digests[record_id] = digest
 
 
 def _is_held(client: bigquery.Client, settings: Settings, entity: Entity, digest: str) -> bool:

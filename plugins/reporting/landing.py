@@ -10,7 +10,7 @@ used once: nothing here is ever overwritten.
 import gzip
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import IO, Any, Literal
@@ -24,6 +24,8 @@ MANIFEST = "manifest.json"
 LINES_PER_PART = 20_000
 
 Refresh = Literal["full", "changed"]
+# What the ledger says of a run: a replay is a load of an earlier run's landing.
+Kind = Literal[Refresh, "replay"]
 
 
 class LandingError(Exception):
@@ -34,29 +36,34 @@ class LandingError(Exception):
 class Manifest:
     """What a landing holds. Times are UTC.
 
-    `cursor_at` is where the next `changed` read begins; `window_since` is None for a sweep. `schema` is the
+    `cursor_at` is where the next `changed` read begins, None where this read leaves that as it is. `window_since` is None
+    for a sweep, `window_until` in manifests from before there were windows. `schema` is the
     source's own description of the entity at the time. `missing_count` is how many of the tombstones are for records that
     a sweep did not meet, `rejected_count` how many of the records have no key. `content_digest` stands for all that a
-    sweep read, and `is_unchanged` says that the warehouse holds just that already.
+    sweep read, and `is_unchanged` says that the warehouse holds just that already. `schema_digest` stands for the
+    properties in `schema`, and `has_new_schema` says that they are not those of the last run.
     """
 
     run_id: str
     source: str
     entity: str
-    refresh: Refresh
+    refresh: Kind
     started_at: datetime
     extracted_at: datetime
     window_since: datetime | None
-    cursor_at: datetime
+    cursor_at: datetime | None
     record_count: int
     tombstone_count: int
     request_count: int
     part_count: int
     is_complete: bool
+    window_until: datetime | None = None
     missing_count: int | None = None
     rejected_count: int = 0
     content_digest: str | None = None
     is_unchanged: bool = False
+    schema_digest: str | None = None
+    has_new_schema: bool = False
     schema: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -67,8 +74,8 @@ class Manifest:
     def from_json(cls, text: str) -> "Manifest":
         """The manifest that `text` holds."""
         fields = json.loads(text)
-        times = ("started_at", "extracted_at", "window_since", "cursor_at")
-        parsed = {name: datetime.fromisoformat(fields[name]) if fields[name] else None for name in times}
+        times = ("started_at", "extracted_at", "window_since", "window_until", "cursor_at")
+        parsed = {name: datetime.fromisoformat(fields[name]) if fields.get(name) else None for name in times}
         return cls(**{**fields, **parsed})
 
 
@@ -88,9 +95,24 @@ class Landing:
         """Where one run's landing is, relative to the landing uri."""
         return f"{source}/{entity}/{run_id}"
 
-    def writer(self, folder: str) -> "LandingWriter":
-        """A context manager that keeps pages; without `finish` the landing stays without a manifest."""
-        return LandingWriter(self._files, f"{self._root}/{folder}")
+    def run_ids(self, source: str, entity: str) -> list[str]:
+        """Every run of an entity that left something, whole or cut off, the oldest first."""
+        try:
+            found = self._files.ls(f"{self._root}/{source}/{entity}", detail=True)
+        except FileNotFoundError:
+            return []
+        names = [each["name"].rstrip("/").rpartition("/")[2] for each in found if each["type"] == "directory"]
+        return sorted(names, key=lambda name: name.rpartition("-")[2])
+
+    def writer(self, folder: str, begun: "Parts | None" = None) -> "LandingWriter":
+        """A context manager that keeps pages; without `finish` the landing stays without a manifest.
+
+        With `begun` it goes on after the parts of another landing, of which it takes copies.
+        """
+        writer = LandingWriter(self._files, f"{self._root}/{folder}")
+        if begun is not None:
+            writer.copy(f"{self._root}/{begun.folder}", begun)
+        return writer
 
     def manifest(self, folder: str) -> Manifest:
         """The manifest of a landing. Raises `LandingError` when there is none."""
@@ -108,8 +130,15 @@ class Landing:
         Raises `LandingError` when the files and the manifest disagree.
         """
         manifest = self.manifest(folder)
+        return self.pages_in(
+            Parts(folder, manifest.part_count, manifest.record_count, manifest.tombstone_count)
+        )
+
+    def pages_in(self, parts: "Parts") -> Iterator[Page]:
+        """The same of parts that have no manifest yet."""
+        folder = parts.folder
         records = tombstones = 0
-        for part in range(manifest.part_count):
+        for part in range(parts.part_count):
             path = f"{self._root}/{folder}/{_part(part)}"
             try:
                 with (
@@ -117,7 +146,7 @@ class Landing:
                     gzip.open(raw, "rt", encoding="utf-8") as lines,
                 ):
                     for line in lines:
-                        page = _from_line(json.loads(line, parse_int=_storable))
+                        page = _from_line(line)
                         records += len(page.records)
                         tombstones += len(page.tombstones)
                         yield page
@@ -125,12 +154,38 @@ class Landing:
                 raise LandingError(
                     f"{self.uri}/{folder} lacks {_part(part)}. Clear the extract task."
                 ) from error
-        if (records, tombstones) != (manifest.record_count, manifest.tombstone_count):
+        if (records, tombstones) != (parts.record_count, parts.tombstone_count):
             raise LandingError(
-                f"{self.uri}/{folder} should hold {manifest.record_count} records and "
-                f"{manifest.tombstone_count} tombstones, and holds {records} and {tombstones}. "
+                f"{self.uri}/{folder} should hold {parts.record_count} records and "
+                f"{parts.tombstone_count} tombstones, and holds {records} and {tombstones}. "
                 "Clear the extract task."
             )
+
+    def note(self, path: str) -> str | None:
+        """The text of a small file beside the landings; None when there is none."""
+        try:
+            return str(self._files.cat_file(f"{self._root}/{path}").decode())
+        except FileNotFoundError:
+            return None
+
+    def write_note(self, path: str, text: str) -> None:
+        """Write a small file beside the landings, whole or not at all."""
+        _write_whole(self._files, f"{self._root}/{path}", text)
+
+    def remove_note(self, path: str) -> None:
+        """Remove a small file beside the landings, if it is there."""
+        with suppress(FileNotFoundError):
+            self._files.rm_file(f"{self._root}/{path}")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The files of a landing that are whole, and what is in them."""
+
+    folder: str
+    part_count: int
+    record_count: int
+    tombstone_count: int
 
 
 class LandingWriter:
@@ -157,11 +212,8 @@ class LandingWriter:
 
     def keep(self, page: Page) -> None:
         """Append one page."""
-        for record in page.records:
-            values = {"values": record.values} if record.values else {}
-            self._write({"requested_at": page.requested_at, "payload": record.payload, **values})
-        for tombstone in page.tombstones:
-            self._write({"requested_at": page.requested_at, "tombstone": asdict(tombstone)})
+        for line in _lines(page):
+            self._write(line)
         self.record_count += len(page.records)
         self.tombstone_count += len(page.tombstones)
 
@@ -174,20 +226,37 @@ class LandingWriter:
             record_count=self.record_count,
             tombstone_count=self.tombstone_count,
         )
-        # Written beside and moved: a reader sees the whole manifest or none. A bucket's write is whole by itself.
-        self._files.pipe_file(f"{self._root}/{MANIFEST}.part", counted.to_json().encode())
-        self._files.mv(f"{self._root}/{MANIFEST}.part", f"{self._root}/{MANIFEST}")
+        _write_whole(self._files, f"{self._root}/{MANIFEST}", counted.to_json())
         return counted
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def copy(self, root: str, begun: Parts) -> None:
+        """Begin with copies of another landing's parts. Whoever wrote those may still be at it, and does no harm."""
+        self._files.makedirs(self._root, exist_ok=True)
+        for part in range(begun.part_count):
+            self._files.cp_file(f"{root}/{_part(part)}", f"{self._root}/{_part(part)}")
+        self.part_count = begun.part_count
+        self.record_count, self.tombstone_count = begun.record_count, begun.tombstone_count
+
+    def cut(self) -> None:
+        """End the current part, which is whole then; what is kept next begins another one."""
+        self._stack.close()
+        self._out = None
+
+    def _write(self, line: str) -> None:
         if self._out is None or self._lines_in_part >= LINES_PER_PART:
             self._stack.close()
             raw = self._stack.enter_context(self._files.open(f"{self._root}/{_part(self.part_count)}", "wb"))
             self._out = self._stack.enter_context(gzip.open(raw, "wt", compresslevel=6, encoding="utf-8"))  # noqa: SIM115 (the stack closes it)
             self.part_count += 1
             self._lines_in_part = 0
-        self._out.write(json.dumps(line, separators=(",", ":"), default=_iso) + "\n")
+        self._out.write(line + "\n")
         self._lines_in_part += 1
+
+
+def _write_whole(files: Any, path: str, text: str) -> None:
+    # Written beside and moved: a reader sees the whole file or none. A bucket's write is whole by itself.
+    files.pipe_file(f"{path}.part", text.encode())
+    files.mv(f"{path}.part", path)
 
 
 def _part(number: int) -> str:
@@ -206,7 +275,25 @@ def _storable(digits: str) -> int | float:
     return number if -(2**63) <= number < 2**64 else float(digits)
 
 
-def _from_line(line: dict[str, Any]) -> Page:
+def as_kept(page: Page) -> Iterator[Page]:
+    """What a landing that kept `page` gives back: JSON changes numbers that a JSON column cannot hold."""
+    return map(_from_line, _lines(page))
+
+
+def _lines(page: Page) -> Iterator[str]:
+    for record in page.records:
+        values = {"values": record.values} if record.values else {}
+        yield _line({"requested_at": page.requested_at, "payload": record.payload, **values})
+    for tombstone in page.tombstones:
+        yield _line({"requested_at": page.requested_at, "tombstone": asdict(tombstone)})
+
+
+def _line(content: dict[str, Any]) -> str:
+    return json.dumps(content, separators=(",", ":"), default=_iso)
+
+
+def _from_line(text: str) -> Page:
+    line = json.loads(text, parse_int=_storable)
     requested_at = datetime.fromisoformat(line["requested_at"])
     if "tombstone" in line:
         return Page(requested_at, tombstones=(Tombstone(**line["tombstone"]),))

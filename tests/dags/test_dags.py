@@ -52,13 +52,32 @@ print(json.dumps({
     "dags": {dag.dag_id: {
         "description": dag.description, "doc": dag.doc_md, "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs, "schedule": getattr(dag.timetable, "expression", None), "tags": sorted(dag.tags),
+        "params": {name: dag.params.get_param(name).schema["type"] for name in dag.params},
         "tasks": {task.task_id: {"pool": task.pool, "type": task.task_type, "retries": task.retries} for task in dag.tasks},
     } for dag in bag.dags.values()},
 }))
 """
+WINDOWS = """
+import json
+from reporting.orchestration import dags
+said = []
+for params in ({}, {"since": None, "until": None}, {"since": "2026-11-01", "until": "2026-11-02"}, {"until": "2026-11-02"}):
+    dags.get_current_context = lambda: {"params": params}
+    try:
+        said.append(str(dags._window()))
+    except Exception as error:
+        said.append(f"{type(error).__name__}: {error}")
+print(json.dumps(said))
+"""
 
 
 def parse(tmp_path: Path, folder: Path, **settings: str) -> dict[str, Any]:
+    found: dict[str, Any] = run(tmp_path, PROGRAM, str(folder), **settings)
+    return found
+
+
+def run(tmp_path: Path, program: str, *arguments: str, **settings: str) -> Any:
+    """What a program prints in an environment like Airflow's own."""
     environment = os.environ | {
         "AIRFLOW_HOME": str(ROOT),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
@@ -67,15 +86,14 @@ def parse(tmp_path: Path, folder: Path, **settings: str) -> dict[str, Any]:
         **settings,
     }
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PROGRAM, str(folder)],
+        [sys.executable, "-W", "ignore", "-c", program, *arguments],
         env=environment,
         capture_output=True,
         text=True,
         check=True,
         timeout=120,
     )
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +134,23 @@ def test_one_reader_a_source_and_one_dbt_at_a_time(bag: dict[str, Any]) -> None:
         if dag_id.startswith("mart_"):
             assert set(dag["tasks"]) == {"staging", "marts"}
             assert {task["pool"] for task in dag["tasks"].values()} == {"dbt"}
+
+
+def test_only_what_was_changed_has_windows(bag: dict[str, Any]) -> None:
+    text, share = ["null", "string"], ["null", "number"]
+    for dag_id, dag in bag["dags"].items():
+        if dag_id.startswith("raw_"):
+            expected = (
+                {"since": text, "until": text} if dag_id.endswith("__changed") else {"tombstone_share": share}
+            )
+            assert dag["params"] == expected
+
+
+def test_a_window_that_is_none_fails_at_once(tmp_path: Path) -> None:
+    said = run(tmp_path, WINDOWS, PYTHONPATH=str(ROOT / "plugins"), REPORTING_TIMEZONE="Europe/Berlin")
+    assert said[:2] == ["None", "None"]
+    assert "2026, 10, 31, 23, 0" in said[2]
+    assert said[3].startswith("AirflowFailException: until is '2026-11-02' and since is empty.")
 
 
 def test_the_schedules_are_settings(bag: dict[str, Any], tmp_path: Path) -> None:

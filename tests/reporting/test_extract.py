@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 from google.cloud import bigquery
 
-from reporting.entities import NOTION
+from reporting.entities import HUBSPOT, NOTION
 from reporting.extract import LARGE_ROW_COUNT, extract, is_swept_lately
 from reporting.landing import Landing, Refresh
 from reporting.readers import open_reader
 from reporting.settings import Settings, read_settings
+from reporting.sources import hubspot
 from reporting.sources.base import NotFoundError, NotReadError
 from reporting.warehouse import schema, states
 from reporting.warehouse.client import connect
 from reporting.warehouse.ledger import Counts
 from reporting.warehouse.load import TombstoneGuardError, load
+from reporting.window import Window, WindowError
 from tests.notion_server import START, Notion, iso, reader_over
 
 DAILY = NOTION[0]
@@ -32,10 +34,22 @@ class Round:
         self.notion = Notion([START + timedelta(days=day) for day in range(12)])
         self.notion.sources[0]["properties"] = DATE
 
-    def run(self, refresh: Refresh) -> Counts:
+    def run(self, refresh: Refresh, window: Window | None = None) -> Counts:
         reader = reader_over(self.notion, self.settings, DAILY)
-        folder = extract(self.client, self.settings, DAILY, refresh, reader, self.landing)
+        folder = extract(self.client, self.settings, DAILY, refresh, reader, self.landing, window=window)
         return load(self.client, self.settings, DAILY, self.landing, folder)
+
+    @property
+    def cursor_at(self) -> datetime | None:
+        return states.read(self.client, self.settings, DAILY).cursor_at
+
+    def last_window(self) -> tuple[datetime | None, datetime | None, datetime | None]:
+        sql = (
+            "SELECT window_since, window_until, cursor_at "
+            f"FROM {self.settings.dataset('ops')}.sync_runs ORDER BY committed_at DESC LIMIT 1"
+        )
+        (row,) = self.client.query(sql).result()
+        return row["window_since"], row["window_until"], row["cursor_at"]
 
     def edit(self, page_id: str) -> None:
         self.notion.pages[page_id] |= {"last_edited_time": iso(datetime.now(UTC)), "url": "edited"}
@@ -61,6 +75,60 @@ def test_rounds_after_the_first_bring_only_what_changed(rounds: Round) -> None:
     rounds.edit("p00007")
     assert rounds.run("full") == Counts(13, 1, 1, 1)
     assert rounds.run("full") == Counts(12, 0, 0, 0)
+
+
+def test_a_window_of_the_past_brings_it_and_leaves_the_cursor(rounds: Round) -> None:
+    rounds.run("full")
+    cursor = rounds.cursor_at
+    ledger = f"{rounds.settings.dataset('raw')}.{DAILY.table}"
+    rounds.client.query(f"DELETE FROM {ledger} WHERE TRUE").result()
+    window = Window(START + timedelta(days=3), START + timedelta(days=5))
+    assert rounds.run("changed", window) == Counts(3, 3, 0, 0)
+    assert rounds.last_window() == (window.since, window.until, None)
+    assert rounds.cursor_at == cursor
+
+
+def test_a_window_before_anything_was_read_is_no_first_load(rounds: Round) -> None:
+    assert rounds.run("changed", Window(START + timedelta(days=10))).inserted == 2
+    assert rounds.cursor_at is None
+    assert rounds.run("changed").inserted == 10
+    assert rounds.cursor_at is not None
+
+
+def test_a_window_to_now_moves_the_cursor_only_without_a_gap(rounds: Round) -> None:
+    rounds.run("changed")
+    ledger = f"{rounds.settings.dataset('ops')}.sync_runs"
+    old = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=3)
+    rounds.client.query(f"UPDATE {ledger} SET cursor_at = '{old.isoformat()}' WHERE TRUE").result()
+    states.forget(rounds.settings, DAILY)
+    rounds.edit("p00004")
+    assert rounds.run("changed", Window(old + timedelta(days=1))).updated == 1
+    assert rounds.cursor_at == old
+    since, until, cursor = rounds.last_window()
+    assert (since, cursor) == (old + timedelta(days=1), None)
+    assert until is not None
+    assert until > old
+    rounds.run("changed", Window(old - timedelta(days=1)))
+    assert rounds.cursor_at is not None
+    assert rounds.cursor_at > old
+    assert rounds.last_window()[2] == rounds.cursor_at
+
+
+def test_a_source_without_windows_says_so(rounds: Round) -> None:
+    """Its reads are not from a time to a time."""
+    reader = hubspot.reader(hubspot.HubSpot("pat-any"), HUBSPOT[-1])
+    reader.describe()
+    with pytest.raises(WindowError, match="hubspot__associations cannot be read by a window"):
+        extract(
+            rounds.client,
+            rounds.settings,
+            HUBSPOT[-1],
+            "changed",
+            reader,
+            rounds.landing,
+            window=Window(START),
+        )
+    reader.close()
 
 
 def test_a_sweep_that_misses_too_much_stops_before_it_asks(rounds: Round) -> None:

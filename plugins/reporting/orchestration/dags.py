@@ -1,6 +1,6 @@
 """Factories of the DAGs: what a DAG file calls, and nothing that touches the network while it is parsed."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import (
@@ -13,13 +13,16 @@ from airflow.sdk import (
     get_current_context,
     task,
 )
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from reporting.entities import ENTITIES, Entity
 from reporting.landing import Refresh
 from reporting.naming import DagId
 from reporting.orchestration.dbt import DbtBuild, DbtSourceFreshness
 from reporting.settings import ROOT, read_settings
+from reporting.window import Window, WindowError, parse_window
+
+WINDOWS = " With the params `since` and `until` it reads what was last changed between them, and not from the cursor."
 
 
 def asset(entity: Entity) -> Asset:
@@ -49,7 +52,7 @@ def _raw_dag(entity: Entity, refresh: Refresh) -> DAG:
         doc_md=(
             f"### {entity.table}\n\n{entity.description}\n\nReads {what}. `extract` keeps every answer in the landing; "
             "`load` brings the landing into the raw table and the ledger, and can be cleared alone. The marts are "
-            "built when `load` changed something."
+            f"built when `load` changed something.{WINDOWS if refresh == 'changed' else ''}"
         ),
         schedule=_schedule(pace),
         catchup=False,
@@ -176,8 +179,17 @@ def _daily(cron: str) -> CronTriggerTimetable | None:
 
 
 def _params(refresh: Refresh) -> dict[str, Any]:
-    if refresh != "full":
-        return {}
+    if refresh == "changed":
+        ends = {
+            "since": "Read what was last changed from then on, instead of from the cursor: an ISO date or time.",
+            "until": "Read what was last changed up to then, a date being that whole day; empty is up to now.",
+        }
+        return {
+            name: Param(
+                None, type=["null", "string"], description=f"{text} Without offset it is your local time."
+            )
+            for name, text in ends.items()
+        }
     return {
         "tombstone_share": Param(
             None,
@@ -194,6 +206,17 @@ def _share() -> float | None:
     return share
 
 
+def _window() -> Window | None:
+    params = get_current_context()["params"]
+    try:
+        return parse_window(
+            params.get("since"), params.get("until"), read_settings().timezone, datetime.now(UTC)
+        )
+    except WindowError as error:
+        # Trying again makes it no better.
+        raise AirflowFailException(str(error)) from None
+
+
 def _is_scheduled() -> bool:
     return str(get_current_context()["dag_run"].run_type) == "scheduled"
 
@@ -206,6 +229,7 @@ def _extract(entity: Entity, refresh: Refresh) -> str:
     from reporting.sources.base import NotReadError
 
     settings = read_settings()
+    window = _window()
     try:
         reader = connections.reader(settings, entity)
     except (connections.NotConfiguredError, NotReadError) as error:
@@ -224,9 +248,12 @@ def _extract(entity: Entity, refresh: Refresh) -> str:
             reader,
             Landing(settings.landing_uri),
             tombstone_share=_share(),
+            window=window,
         )
     except NotReadError as error:
         raise AirflowSkipException(str(error)) from None
+    except WindowError as error:
+        raise AirflowFailException(str(error)) from None
     finally:
         reader.close()
 

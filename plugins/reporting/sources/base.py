@@ -1,9 +1,10 @@
 """What every reader yields and raises."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 DeletedReason = Literal["trashed", "archived", "merged", "missing"]
 
@@ -64,11 +65,20 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The records of one answer; `requested_at` (UTC) is taken before the request is sent."""
+    """The records of one answer; `requested_at` (UTC) is taken before the request is sent.
+
+    `position` is where a `ResumableReader` goes on when everything up to this page is kept; None where it cannot.
+    """
 
     requested_at: datetime
     records: tuple[Record, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
+    position: Mapping[str, Any] | None = None
+
+
+def account_of(token: str, base_url: str) -> str:
+    """Tells the accounts behind two tokens apart; nobody can make a token of it."""
+    return hashlib.sha256(f"{base_url} {token}".encode()).hexdigest()[:12]
 
 
 class Reader(Protocol):
@@ -99,3 +109,41 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
+
+
+@runtime_checkable
+class ResumableReader(Reader, Protocol):
+    """A reader whose read of everything can go on where another one of the same day stopped.
+
+    It must meet whatever a read without a stop would have met: an order that no edit changes, and positions that stay
+    good.
+    """
+
+    @property
+    def account(self) -> str:
+        """Tells the account that is read from others, and shows no secret."""
+
+    def resume(self, position: Mapping[str, Any]) -> Iterator[Page]:
+        """Yield what `read(None)` would have after the page with this position; some of it may come again."""
+
+    def expected_count(self) -> int | None:
+        """About how many records there are, if the source says so in one request."""
+
+
+@runtime_checkable
+class LookupReader(Reader, Protocol):
+    """A reader whose source can be asked for records one by one, whether a sweep met them or not."""
+
+    def look_up(self, ids: Iterable[str]) -> Iterator[Page]:
+        """Yield each of them as it is now: the record, or a tombstone."""
+
+
+@runtime_checkable
+class WindowReader(Reader, Protocol):
+    """A reader whose source can be asked for what changed until a time, too."""
+
+    def read_window(self, since: datetime, until: datetime | None) -> Iterator[Page]:
+        """Yield what was last changed from `since` (less the overlap) to `until`, both included, to the end.
+
+        What was changed again after `until` is not in it.
+        """

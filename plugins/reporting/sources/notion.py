@@ -26,6 +26,7 @@ from reporting.sources.base import (
     Record,
     SourceError,
     Tombstone,
+    account_of,
 )
 from reporting.sources.http import Policy, PoliteTransport
 
@@ -59,6 +60,7 @@ class NotionSource:
         policy: Policy = POLICY,
         transport: PoliteTransport | None = None,
     ) -> None:
+        self.account = account_of(token, base_url)
         self._transport = transport or PoliteTransport(policy)
         self._http = httpx.Client(transport=self._transport)
         self._client = Client(
@@ -137,15 +139,24 @@ class NotionSource:
             "configure the id of the one to read."
         )
 
-    def read(self, data_source: Mapping[str, Any], since: datetime | None = None) -> Iterator[Page]:
+    def read(
+        self,
+        data_source: Mapping[str, Any],
+        since: datetime | None = None,
+        until: datetime | None = None,
+        created_since: str | None = None,
+    ) -> Iterator[Page]:
         """Yield all rows, or with `since` the rows edited at or after it (less the overlap), to the end.
+
+        With `until` those edited later are left out, with `created_since` those created before.
 
         Rows come in order of creation, which no later edit changes. Past the 10,000 rows at which a query
         ends, reading goes on from the last creation time seen; a row may therefore come twice. Raises
         `IncompleteReadError` when more rows share one minute than a query returns.
         """
-        edited_since = None if since is None else since - LEAST_OVERLAP
-        created_since: str | None = None
+        edited = [] if since is None else [_edited("on_or_after", since - LEAST_OVERLAP)]
+        if until is not None:
+            edited.append(_edited("on_or_before", until))
         restarts = 0
         while True:
             last_created: str | None = None
@@ -153,7 +164,7 @@ class NotionSource:
             while True:
                 requested_at = datetime.now(UTC)
                 try:
-                    answer = self._query(data_source, edited_since, created_since, cursor)
+                    answer = self._query(data_source, edited, created_since, cursor)
                 except _InvalidCursorError:
                     # A cursor that expired is not the end: the window begins anew after what was read.
                     restarts = restarts + 1 if last_created == created_since else 0
@@ -165,7 +176,11 @@ class NotionSource:
                     break
                 rows = answer["results"]
                 last_created = max([last_created or "", *(row["created_time"] for row in rows)]) or None
-                yield Page(requested_at, tuple(self._record(row) for row in rows if not _is_trashed(row)))
+                yield Page(
+                    requested_at,
+                    tuple(self._record(row) for row in rows if not _is_trashed(row)),
+                    position={"created_since": last_created} if last_created else None,
+                )
                 if not answer.get("has_more"):
                     if not _met_the_cap(answer):
                         return
@@ -201,15 +216,13 @@ class NotionSource:
     def _query(
         self,
         data_source: Mapping[str, Any],
-        edited_since: datetime | None,
+        edited: list[JsonObject],
         created_since: str | None,
         cursor: str | None,
     ) -> JsonObject:
-        conditions: list[JsonObject] = []
-        if edited_since is not None:
-            conditions.append(_timestamp_filter("last_edited_time", edited_since.isoformat()))
+        conditions = list(edited)
         if created_since is not None:
-            conditions.append(_timestamp_filter("created_time", created_since))
+            conditions.append(_timestamp_filter("created_time", "on_or_after", created_since))
         body: JsonObject = {
             "page_size": PAGE_SIZE,
             "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
@@ -332,12 +345,33 @@ class NotionReader:
         """Yield all rows, or those edited at or after `since`."""
         return self._source.read(self._data_source, since)
 
+    def read_window(self, since: datetime, until: datetime | None) -> Iterator[Page]:
+        """Yield the rows last edited from `since` to `until`."""
+        return self._source.read(self._data_source, since, until)
+
     def would_meet(self, record_id: str) -> bool:
         """Whether the sweep would have met this page."""
         return True
 
     def ask_about(self, ids: Iterable[str]) -> Iterator[Page]:
         """Ask for each page that a sweep did not meet."""
+        return self._source.ask_about(self._data_source, ids)
+
+    @property
+    def account(self) -> str:
+        """Tells the integration that is read with from others."""
+        return self._source.account
+
+    def resume(self, position: Mapping[str, Any]) -> Iterator[Page]:
+        """Yield the rows that were created in the minute of the last one, or later."""
+        return self._source.read(self._data_source, created_since=position["created_since"])
+
+    def expected_count(self) -> int | None:
+        """Unknown: Notion gives no totals."""
+        return None
+
+    def look_up(self, ids: Iterable[str]) -> Iterator[Page]:
+        """Ask for each page."""
         return self._source.ask_about(self._data_source, ids)
 
     def content_hash(self, record: Record) -> str:
@@ -372,8 +406,12 @@ def _looks_like_id(text: str) -> bool:
     return len(digits) == 32 and all(digit in "0123456789abcdefABCDEF" for digit in digits)
 
 
-def _timestamp_filter(name: str, on_or_after: str) -> JsonObject:
-    return {"timestamp": name, name: {"on_or_after": on_or_after}}
+def _edited(operator: str, at: datetime) -> JsonObject:
+    return _timestamp_filter("last_edited_time", operator, at.isoformat())
+
+
+def _timestamp_filter(name: str, operator: str, at: str) -> JsonObject:
+    return {"timestamp": name, name: {operator: at}}
 
 
 def _met_the_cap(answer: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ import gzip
 import json
 import logging
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import IO
 
@@ -17,7 +18,7 @@ from google.cloud import bigquery
 from reporting.entities import Entity
 from reporting.landing import Landing, LandingError, Manifest
 from reporting.settings import Settings
-from reporting.warehouse import ledger, states
+from reporting.warehouse import drift, ledger, states
 from reporting.warehouse.client import WarehouseError, run_job
 from reporting.warehouse.ledger import Counts
 from reporting.warehouse.rows import rows_of
@@ -66,9 +67,11 @@ def load(
     folder: str,
     *,
     tombstone_share: float | None = None,
+    is_replay: bool = False,
 ) -> Counts:
     """Load the landing in `folder` and return what changed.
 
+    With `is_replay` it is loaded whatever was loaded of it before, as a run of its own in the ledger.
     Raises `LandingError` when it is not whole, `WarehouseError` when the table is not as the code expects, and
     `TombstoneGuardError`; none of them leaves anything half-written.
     """
@@ -77,6 +80,8 @@ def load(
         raise LandingError(
             f"the read {manifest.run_id} did not reach the end of {entity.table}; it is not loaded."
         )
+    if is_replay:
+        manifest = _as_replay(client, settings, entity, manifest)
     address = f"{landing.uri}/{folder}"
     read = manifest.record_count + manifest.tombstone_count
     if read == 0 or manifest.is_unchanged:
@@ -99,6 +104,26 @@ def load(
     return counts
 
 
+def _as_replay(client: bigquery.Client, settings: Settings, entity: Entity, manifest: Manifest) -> Manifest:
+    """A run of its own, so that its changes reach the marts; no sweep, since the source was not asked.
+
+    It moves the cursor only where no gap is left, which a warehouse that lost its ledger may have.
+    """
+    joins = states.read(client, settings, entity, is_fresh=True).joins(manifest.window_since)
+    return replace(
+        manifest,
+        run_id=f"{manifest.run_id}-replay-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
+        refresh="replay",
+        cursor_at=manifest.cursor_at if joins else None,
+        content_digest=None,
+        is_unchanged=False,
+        # Of the source's schema an old landing tells nothing new.
+        schema_digest=None,
+        has_new_schema=False,
+        request_count=0,
+    )
+
+
 def _commit(
     client: bigquery.Client,
     settings: Settings,
@@ -107,6 +132,8 @@ def _commit(
     counts: Counts,
     address: str,
 ) -> None:
+    if manifest.has_new_schema and not drift.record(client, settings, manifest):
+        manifest = replace(manifest, schema_digest=None)
     ledger.append(client, settings, manifest, counts, address)
     states.forget(settings, entity)
 

@@ -40,12 +40,17 @@ class Run:
 @dataclass(frozen=True, slots=True)
 class State:
     """`cursor_at` is where a `changed` read begins, None while nothing was read. `changes` are the last two runs that
-    changed the table, the latest first.
+    changed the table, the latest first. `schema_digest` stands for the source's own schema, None before it was recorded.
     """
 
     cursor_at: datetime | None = None
     sweep: Run | None = None
     changes: tuple[Run, ...] = ()
+    schema_digest: str | None = None
+
+    def joins(self, since: datetime | None) -> bool:
+        """Whether a read of everything since then leaves no gap after what was read before."""
+        return since is None or (self.cursor_at is not None and since <= self.cursor_at)
 
     def holds(self, content_digest: str) -> bool:
         """Whether the table is as its last sweep left it, and that sweep read just this."""
@@ -86,16 +91,19 @@ def forget(settings: Settings, entity: Entity) -> None:
 def _query(client: bigquery.Client, settings: Settings) -> dict[str, State]:
     sql = f"""
         SELECT CONCAT(source, '__', entity) AS name, run_id, refresh, started_at, committed_at, cursor_at,
-            rows_read, request_count, content_digest,
+            rows_read, request_count, content_digest, schema_digest,
             rows_inserted + rows_updated + rows_tombstoned > 0 AS is_change
         FROM `{settings.dataset("ops")}.sync_runs`
         WHERE is_complete
-        QUALIFY ROW_NUMBER() OVER (PARTITION BY source, entity ORDER BY cursor_at DESC) = 1
+        QUALIFY ROW_NUMBER() OVER (PARTITION BY source, entity ORDER BY cursor_at DESC NULLS LAST) = 1
             OR ROW_NUMBER() OVER (PARTITION BY source, entity, refresh ORDER BY started_at DESC) = 1
             OR ROW_NUMBER() OVER (
                 PARTITION BY source, entity, rows_inserted + rows_updated + rows_tombstoned > 0
                 ORDER BY committed_at DESC
             ) <= 2
+            OR ROW_NUMBER() OVER (
+                PARTITION BY source, entity, schema_digest IS NULL ORDER BY started_at DESC
+            ) = 1
     """
     by_name: dict[str, list[Any]] = {}
     for row in client.query(sql).result():
@@ -108,10 +116,12 @@ def _state(rows: list[Any]) -> State:
     changes = sorted(
         (row for row in rows if row["is_change"]), key=lambda row: row["committed_at"], reverse=True
     )
+    described = sorted((row for row in rows if row["schema_digest"]), key=lambda row: row["started_at"])
     return State(
-        cursor_at=max(row["cursor_at"] for row in rows),
+        cursor_at=max((row["cursor_at"] for row in rows if row["cursor_at"]), default=None),
         sweep=_run(sweeps[-1]) if sweeps else None,
         changes=tuple(_run(row) for row in changes[:2]),
+        schema_digest=described[-1]["schema_digest"] if described else None,
     )
 
 
@@ -178,6 +188,7 @@ def _parsed(fields: dict[str, Any]) -> State:
         cursor_at=_time(fields["cursor_at"]),
         sweep=_parsed_run(fields["sweep"]) if fields["sweep"] else None,
         changes=tuple(_parsed_run(each) for each in fields["changes"]),
+        schema_digest=fields["schema_digest"],
     )
 
 

@@ -57,7 +57,12 @@ def sync_runs(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
         column("run_id", sa.String(), "Name of the read that was loaded: the key.", required=True),
         column("source", sa.String(), "Source that was read.", required=True),
         column("entity", sa.String(), "Entity that was read.", required=True),
-        column("refresh", sa.String(), "full (a sweep) or changed (from the cursor).", required=True),
+        column(
+            "refresh",
+            sa.String(),
+            "full (a sweep), changed (from the cursor) or replay (an earlier landing).",
+            required=True,
+        ),
         column("started_at", sa.TIMESTAMP(), "When the read began."),
         column("extracted_at", sa.TIMESTAMP(), "When the read ended."),
         column("committed_at", sa.TIMESTAMP(), "When the load was committed.", required=True),
@@ -81,6 +86,11 @@ def sync_runs(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
             "content_digest",
             sa.String(),
             "Digest of everything that a sweep read; equal means that the source did not change in between.",
+        ),
+        column(
+            "schema_digest",
+            sa.String(),
+            "Digest of the schema that the source had, when its changes were recorded.",
         ),
         schema=f"{prefix}ops",
         comment="The ledger: one row a committed run. The cursor of an entity is its greatest complete cursor_at.",
@@ -107,6 +117,39 @@ def dbt_builds(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
     )
 
 
+def schema_changes(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
+    """Describe in `metadata` what is known of the sources' own schemas: one row a change of a property."""
+    return sa.Table(
+        "schema_changes",
+        metadata,
+        column(
+            "change_id", sa.String(), "Digest of the change and of the one before it: the key.", required=True
+        ),
+        column("source", sa.String(), "Source whose schema it is.", required=True),
+        column("entity", sa.String(), "Entity whose schema it is.", required=True),
+        column(
+            "property_id",
+            sa.String(),
+            "Id of the property in its source, which a new name leaves.",
+            required=True,
+        ),
+        column(
+            "change",
+            sa.String(),
+            "first (there at the first read), new, renamed, retyped, renamed and retyped, or gone.",
+        ),
+        column("name_before", sa.String(), "Name of the property before; null for a new one."),
+        column("name_after", sa.String(), "Name of the property after; null for one that is gone."),
+        column("type_before", sa.String(), "Type of the property in the source before."),
+        column("type_after", sa.String(), "Type of the property in the source after."),
+        column("first_seen_at", sa.TIMESTAMP(), "Start of the first read that saw it.", required=True),
+        column("run_id", sa.String(), "That read, in ops.sync_runs."),
+        schema=f"{prefix}ops",
+        comment="One row a change of a property in a source. The latest row of a property is how it is now.",
+        bigquery_clustering_fields=["source", "entity"],
+    )
+
+
 def describe(prefix: str = "") -> sa.MetaData:
     """Every table of the project, with the datasets' names prefixed by `prefix`."""
     metadata = sa.MetaData()
@@ -114,4 +157,5 @@ def describe(prefix: str = "") -> sa.MetaData:
         raw_table(entity, metadata, prefix)
     sync_runs(metadata, prefix)
     dbt_builds(metadata, prefix)
+    schema_changes(metadata, prefix)
     return metadata

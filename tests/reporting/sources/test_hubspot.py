@@ -19,10 +19,12 @@ from reporting.sources.base import (
     SourceError,
     SourceUnavailableError,
     Tombstone,
+    WindowReader,
 )
 from reporting.sources.http import PoliteTransport
 from reporting.sources.hubspot.api import content_hash, refusal_of
-from reporting.sources.hubspot.objects import LONGEST_SELECTION
+from reporting.sources.hubspot.objects import LONGEST_SELECTION, OVERLAP
+from sandbox.hubspot.store import FIRST_ID
 from tests.hubspot_portal import SMALL, UNPACED, Portal, filled, ids, portal, read_to_the_end
 
 KINDS = [entity.name for entity in HUBSPOT_OBJECTS]
@@ -113,6 +115,21 @@ def test_more_changes_than_a_search_returns_are_all_read(tmp_path: Path) -> None
     with portal(filled(tmp_path, times)) as full:
         found = ids(read_to_the_end(full.reader("contacts"), LONG_AGO))
     assert len(set(found)) == 10_450
+
+
+def test_a_window_holds_both_of_its_ends(tmp_path: Path) -> None:
+    """Ends in the middle of a crowded millisecond, and more of them than a page."""
+    start = 1_700_000_000_000
+    modified = [start + number // 250 for number in range(1_000)]
+    with portal(filled(tmp_path, modified)) as crowded:
+        reader = crowded.reader("contacts")
+        assert isinstance(reader, WindowReader)
+        reader.describe()
+        first, last = (datetime.fromtimestamp((start + at) / 1000, UTC) for at in (1, 2))
+        pages = list(reader.read_window(first + OVERLAP, last + timedelta(microseconds=999)))
+        reader.close()
+    truth = sorted(range(FIRST_ID, FIRST_ID + 1_000))
+    assert sorted(map(int, set(ids(pages)))) == truth[250:750]
 
 
 def test_thousands_that_share_a_millisecond_are_all_read(tmp_path: Path) -> None:

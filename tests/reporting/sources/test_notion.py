@@ -61,6 +61,15 @@ def test_an_edit_in_the_cursors_minute_is_read_again() -> None:
     assert read_ids(server, START + timedelta(minutes=20, seconds=40)) == ["p00002"]
 
 
+def test_a_window_holds_both_of_its_ends_past_the_cap() -> None:
+    server = Notion(minutes(*range(400)), cap=150)
+    since, until = START + timedelta(minutes=50), START + timedelta(minutes=350)
+    source = source_over(server)
+    pages = list(source.read(source.find(HABITS), since, until))
+    found = {record.payload["id"] for page in pages for record in page.records}
+    assert found == {f"p{minute:05d}" for minute in range(48, 351)}
+
+
 def test_the_filter_is_sent_under_the_name_that_notion_knows() -> None:
     server = Notion(minutes(0))
     read_ids(server, START)

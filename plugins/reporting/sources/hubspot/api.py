@@ -20,6 +20,7 @@ from reporting.sources.base import (
     SourceError,
     SourceUnavailableError,
     Tombstone,
+    account_of,
 )
 from reporting.sources.http import Policy, PoliteTransport
 
@@ -51,6 +52,7 @@ class HubSpot:
         policy: Policy = POLICY,
         transport: PoliteTransport | None = None,
     ) -> None:
+        self.account = account_of(token, base_url)
         self.transport = transport or PoliteTransport(policy, refusal=refusal_of)
         self._version = version
         self._http = httpx.Client(
@@ -97,15 +99,19 @@ class HubSpot:
         elif entity.name != "associations":
             self.call(entity.name, "GET", self.path("objects", entity.name), query={"limit": "1"})
 
-    def listed(self, what: str, path: str, query: Mapping[str, str]) -> Iterator[tuple[datetime, list[Any]]]:
-        """The results of a list to its end, page by page, each with the time of its request."""
-        after: str | None = None
+    def listed(
+        self, what: str, path: str, query: Mapping[str, str], after: str | None = None
+    ) -> Iterator[tuple[datetime, list[Any], str | None]]:
+        """The results of a list from `after` to its end, page by page.
+
+        Each comes with the time of its request, and with where the next one begins (None: this is the last).
+        """
         repeats = 0
         while True:
             requested_at = datetime.now(UTC)
             answer = self.call(what, "GET", path, query={**query, **({"after": after} if after else {})})
-            yield requested_at, answer["results"]
             following = next_after(answer)
+            yield requested_at, answer["results"], following
             if following is None:
                 return
             repeats = repeats + 1 if following == after else 0
@@ -132,6 +138,11 @@ class PortalReader:
     def server_started_at(self) -> datetime | None:
         """HubSpot's own clock at its first answer."""
         return self.portal.transport.server_started_at
+
+    @property
+    def account(self) -> str:
+        """Tells the portal that is read from others."""
+        return self.portal.account
 
     def describe(self) -> JsonObject:
         """Nothing: the shape is the API's own."""

@@ -1,9 +1,10 @@
 """Reads which objects are associated. Nothing that changes here changes an object, so they are swept on their own."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import batched
+from itertools import batched, dropwhile
 from typing import Any
 
 from hubspot.crm.associations.v4 import (
@@ -53,17 +54,43 @@ class AssociationsReader(PortalReader):
 
     def read(self, since: datetime | None) -> Iterator[Page]:
         """Yield every association."""
-        for from_type, to_types in PAIRS.items():
+        return self._read(PAIRS)
+
+    def resume(self, position: Mapping[str, Any]) -> Iterator[Page]:
+        """Yield the associations of the types and ids that are left; what was left out stays so."""
+        self._left_out |= set(position["left_out"])
+        from_type, to_type = position["from_type"], position["to_type"]
+        left = dict(dropwhile(lambda each: each[0] != from_type, PAIRS.items()))
+        to_types = left.pop(from_type)
+        left = {from_type: to_types[to_types.index(to_type) :]} | left
+        return self._read(left, (from_type, to_type, int(position["last_id"])))
+
+    def expected_count(self) -> int | None:
+        """Unknown: HubSpot gives no total of them."""
+        return None
+
+    def _read(
+        self, pairs: Mapping[str, tuple[str, ...]], done: tuple[str, str, int] | None = None
+    ) -> Iterator[Page]:
+        """The associations of `pairs`; of one pair, those of the ids up to one are `done`."""
+        for from_type, to_types in pairs.items():
             if from_type in self._left_out:
                 continue
             try:
-                ids = list(self._ids(from_type))
+                # In an order of their own, so that it can be said which of them are done.
+                ids = sorted(self._ids(from_type), key=int)
             except AccessDeniedError as error:
                 self._leave_out(from_type, error)
                 continue
             for to_type in to_types:
-                if to_type not in self._left_out:
-                    yield from self._pair(from_type, to_type, ids)
+                if to_type in self._left_out:
+                    continue
+                is_begun = done is not None and done[:2] == (from_type, to_type)
+                yield from self._pair(
+                    from_type,
+                    to_type,
+                    [each for each in ids if int(each) > done[2]] if done and is_begun else ids,
+                )
 
     def would_meet(self, record_id: str) -> bool:
         """Whether the association is of types that were read."""
@@ -74,7 +101,14 @@ class AssociationsReader(PortalReader):
     def _pair(self, from_type: str, to_type: str, ids: list[str]) -> Iterator[Page]:
         try:
             for some in batched(ids, BATCH_LIMIT, strict=False):
-                yield from self._of(from_type, to_type, some)
+                for page, is_last in self._of(from_type, to_type, some):
+                    position = {
+                        "from_type": from_type,
+                        "to_type": to_type,
+                        "last_id": some[-1],
+                        "left_out": sorted(self._left_out),
+                    }
+                    yield replace(page, position=position if is_last else None)
         except AccessDeniedError as error:
             self._leave_out(to_type, error)
 
@@ -85,10 +119,11 @@ class AssociationsReader(PortalReader):
 
     def _ids(self, kind: str) -> Iterator[str]:
         query = {"limit": str(LIST_LIMIT), "properties": "hs_object_id"}
-        for _, results in self.portal.listed(kind, self.portal.path("objects", kind), query):
+        for _, results, _ in self.portal.listed(kind, self.portal.path("objects", kind), query):
             yield from (str(each["id"]) for each in results if each.get("id"))
 
-    def _of(self, from_type: str, to_type: str, ids: tuple[str, ...]) -> Iterator[Page]:
+    def _of(self, from_type: str, to_type: str, ids: tuple[str, ...]) -> Iterator[tuple[Page, bool]]:
+        """Their associations, and whether these are the last."""
         path = self.portal.path("associations", f"{from_type}/{to_type}/batch/read")
         asked = [PublicFetchAssociationsBatchRequest(id=each) for each in ids]
         while asked:
@@ -104,7 +139,7 @@ class AssociationsReader(PortalReader):
                 after = next_after(found)
                 if after is not None:
                     asked.append(PublicFetchAssociationsBatchRequest(id=from_id, after=after))
-            yield Page(requested_at, tuple(records))
+            yield Page(requested_at, tuple(records)), not asked
 
 
 def _records(from_type: str, from_id: str, to_type: str, links: list[Any]) -> Iterator[Record]:

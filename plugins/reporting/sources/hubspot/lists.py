@@ -14,7 +14,7 @@ class OwnersReader(PortalReader):
         """Yield every owner."""
         for is_archived in ("false", "true"):
             query = {"limit": str(LIST_LIMIT), "archived": is_archived}
-            for requested_at, results in self.portal.listed("owners", self.portal.path("owners"), query):
+            for requested_at, results, _ in self.portal.listed("owners", self.portal.path("owners"), query):
                 yield Page(requested_at, tuple(Record(each) for each in results))
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Any
@@ -79,10 +80,30 @@ class ObjectReader(PortalReader):
         Objects that were merged into another come as tombstones with it.
         """
         if since is None:
-            yield from self._listed(is_archived=False)
-            yield from self._listed(is_archived=True)
+            yield from self.resume({"archived": False, "after": None})
         else:
-            yield from self._modified(_milliseconds(since - OVERLAP))
+            yield from self.read_window(since, None)
+
+    def resume(self, position: Mapping[str, Any]) -> Iterator[Page]:
+        """Yield the objects that both lists have from there on: lists are in the order of ids."""
+        if not position["archived"]:
+            yield from self._listed(is_archived=False, after=position["after"])
+        yield from self._listed(is_archived=True, after=position["after"] if position["archived"] else None)
+
+    def expected_count(self) -> int | None:
+        """How many there are outside the recycling bin, as the search counts them."""
+        request = PublicObjectSearchRequest(
+            filter_groups=[], sorts=[], properties=["hs_object_id"], limit=1, after="0"
+        )
+        answer = self.portal.call(self._kind, "POST", f"{self._path}/search", body=as_body(request))
+        total = answer.get("total")
+        return int(total) if total is not None else None
+
+    def read_window(self, since: datetime, until: datetime | None) -> Iterator[Page]:
+        """Yield what was last modified from `since` less the overlap to `until`."""
+        name = self._entity.modified_property
+        last = [] if until is None else [_filter(name, "LTE", _milliseconds(until))]
+        yield from self._modified(_milliseconds(since - OVERLAP), last)
 
     def ask_about(self, ids: Iterable[str]) -> Iterator[Page]:
         """Yield the objects that are there after all, and for the others what became of them."""
@@ -104,17 +125,29 @@ class ObjectReader(PortalReader):
                 tombstone = Tombstone(each, "merged" if winner else "missing", winner)
                 yield Page(datetime.now(UTC), tombstones=(tombstone,))
 
-    def _listed(self, is_archived: bool) -> Iterator[Page]:
+    def look_up(self, ids: Iterable[str]) -> Iterator[Page]:
+        """Yield each object, or what became of it; with it what was merged into it."""
+        return self.ask_about(ids)
+
+    def _listed(self, is_archived: bool, after: str | None = None) -> Iterator[Page]:
         selection = ",".join(self._names)
         fits = len(selection) <= LONGEST_SELECTION
         query = {"limit": str(LIST_LIMIT), "archived": str(is_archived).lower()}
-        for requested_at, results in self.portal.listed(
-            self._kind, self._path, query | {"properties": selection if fits else "hs_object_id"}
+        for requested_at, results, following in self.portal.listed(
+            self._kind, self._path, query | {"properties": selection if fits else "hs_object_id"}, after
         ):
             if fits:
-                yield _page(requested_at, results)
+                page = _page(requested_at, results)
             elif results:
-                yield self._by_id([str(each["id"]) for each in results if each.get("id")], is_archived)
+                page = self._by_id([str(each["id"]) for each in results if each.get("id")], is_archived)
+            else:
+                continue
+            # After the last live object come the archived ones, and after these nothing.
+            is_last = following is None
+            position = (
+                None if is_last and is_archived else {"archived": is_archived or is_last, "after": following}
+            )
+            yield replace(page, position=position)
 
     def _by_id(self, ids: Sequence[str], is_archived: bool) -> Page:
         requested_at = datetime.now(UTC)
@@ -132,7 +165,7 @@ class ObjectReader(PortalReader):
         check_batch(self._kind, answer, "OBJECT_NOT_FOUND")
         return _page(requested_at, answer["results"])
 
-    def _modified(self, since: int) -> Iterator[Page]:
+    def _modified(self, since: int, last: list[Filter]) -> Iterator[Page]:
         """Every page is a search of its own that begins at the last millisecond seen.
 
         An offset would meet the cap of 10,000, and would skip a row whenever an earlier one is modified meanwhile.
@@ -140,7 +173,7 @@ class ObjectReader(PortalReader):
         name = self._entity.modified_property
         empty = 0
         while True:
-            requested_at, results, has_more = self._search([_filter(name, "GTE", since)], name)
+            requested_at, results, has_more = self._search([_filter(name, "GTE", since), *last], name)
             yield _page(requested_at, results)
             if not has_more:
                 return
@@ -148,9 +181,9 @@ class ObjectReader(PortalReader):
             if empty:
                 self._check_empty(empty)
                 continue
-            last = max(_modified_at(each, name) for each in results)
-            if last > since:
-                since = last
+            latest = max(_modified_at(each, name) for each in results)
+            if latest > since:
+                since = latest
             else:
                 # More than a page share this millisecond.
                 yield from self._modified_at(since, name)
