@@ -245,3 +245,14 @@ HUBSPOT = (
 )
 
 ENTITIES: tuple[Entity, ...] = (*NOTION, *HUBSPOT)
+
+
+def entity_named(name: str) -> Entity:
+    """The entity of a raw table (`notion__daily_habits`), or of the ledger's and dbt's name (`notion.daily_habits`).
+
+    Raises `LookupError` with all of them.
+    """
+    for entity in ENTITIES:
+        if name in (entity.table, f"{entity.source}.{entity.name}"):
+            return entity
+    raise LookupError(f"'{name}' is no entity; there are {', '.join(each.table for each in ENTITIES)}.")

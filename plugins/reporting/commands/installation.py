@@ -1,5 +1,6 @@
 """One installation, running: the warehouse at its revision, Airflow's processes, and clients of both."""
 
+import argparse
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,7 +16,7 @@ from reporting.commands import configuration, processes
 from reporting.commands.airflow_api import AirflowApi
 from reporting.commands.errors import CommandError
 from reporting.commands.processes import LOOPBACK, Prepared
-from reporting.entities import ENTITIES
+from reporting.entities import ENTITIES, Entity, entity_named
 from reporting.naming import DagId
 from reporting.settings import ROOT, SettingError, Settings, read_settings
 from reporting.warehouse import schema
@@ -35,6 +36,59 @@ class Installation:
     client: bigquery.Client
     settings: Settings
     prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """What a command that needs no Airflow works with while the block of `warehouse_running` lasts."""
+
+    client: bigquery.Client
+    settings: Settings
+
+
+@contextmanager
+def warehouse_running(
+    state: Path,
+    variables: Mapping[str, str],
+    console: Console,
+    *,
+    bigquery_port: int = BIGQUERY_PORT,
+    is_written: bool = True,
+) -> Iterator[Warehouse]:
+    """The warehouse that `variables` and the environment describe, without Airflow.
+
+    If it `is_written` it is brought to its newest revision before. Without a Google project it is the local BigQuery in
+    `state`, which ends with the block. Raises `CommandError`.
+    """
+    given = dict(variables) | dict(os.environ)
+    with ExitStack() as stack:
+        if not (given.get("BIGQUERY_EMULATOR_HOST") or given.get("REPORTING_BIGQUERY_PROJECT")):
+            # Its files are one process's; a warehouse that runs elsewhere is shared.
+            stack.enter_context(configuration.state_folder(state))
+        found = _warehouse(stack, state, given, console, bigquery_port)
+        environment = _without_airflow(state, dict(variables) | found)
+        settings = _settings(environment)
+        if is_written:
+            yield Warehouse(_upgraded_warehouse(settings, environment, console), settings)
+        else:
+            yield Warehouse(connect(settings, configuration.google_credentials(environment)), settings)
+
+
+def settings_of(state: Path, variables: Mapping[str, str]) -> Settings:
+    """The settings of the installation in `state`. Raises `CommandError`."""
+    return _settings(_without_airflow(state, variables))
+
+
+def _without_airflow(state: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    return {"REPORTING_STATE": str(state)} | dict(variables) | dict(os.environ)
+
+
+def entity(name: str) -> Entity:
+    """The entity that an argument of a command names."""
+    try:
+        return entity_named(name)
+    except LookupError as error:
+        raise argparse.ArgumentTypeError(str(error.args[0])) from None
 
 
 @contextmanager
