@@ -35,17 +35,18 @@ class Finding:
 
 def notion_source(connection: str) -> NotionSource:
     """The source of AIRFLOW_CONN_NOTION's value. Raises `CommandError` when it holds no token."""
-    token, host = _token(connection, "notion")
+    token, host = token_of(connection, "notion")
     return NotionSource(token, host or notion.DEFAULT_BASE_URL, IMPATIENT)
 
 
 def hubspot_portal(connection: str, version: str) -> hubspot.HubSpot:
     """The portal of AIRFLOW_CONN_HUBSPOT's value. Raises `CommandError` when it holds no token."""
-    token, host = _token(connection, "hubspot")
+    token, host = token_of(connection, "hubspot")
     return hubspot.HubSpot(token, host or hubspot.DEFAULT_BASE_URL, version, IMPATIENT)
 
 
-def _token(connection: str, name: str) -> tuple[str, str | None]:
+def token_of(connection: str, name: str) -> tuple[str, str | None]:
+    """Token and host of AIRFLOW_CONN_<NAME>'s value. Raises `CommandError` when it holds no token."""
     fields = configuration.connection_fields(name.upper(), connection)
     token = fields.get("password")
     if not token:
