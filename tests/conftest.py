@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,13 @@ def bigquery_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 @pytest.fixture
-def settings(bigquery_endpoint: str, request: pytest.FixtureRequest) -> Settings:
-    """Settings with datasets of the test's own."""
+def settings(bigquery_endpoint: str, request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings with datasets and a state folder of the test's own."""
     prefix = f"t{zlib.crc32(request.node.nodeid.encode())}_"
-    return read_settings({"BIGQUERY_EMULATOR_HOST": bigquery_endpoint, "REPORTING_DATASET_PREFIX": prefix})
+    return read_settings(
+        {
+            "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+            "REPORTING_DATASET_PREFIX": prefix,
+            "REPORTING_STATE": str(tmp_path / "state"),
+        }
+    )

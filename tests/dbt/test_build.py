@@ -21,7 +21,7 @@ from reporting.settings import Settings, read_settings
 from reporting.warehouse import builds, schema
 from reporting.warehouse.client import connect
 from reporting.warehouse.load import load
-from tests.notion_server import HABITS, START, Notion, source_over, title
+from tests.notion_server import HABITS, START, Notion, reader_over, title
 
 DAILY, WEEKLY, MONTHLY, TARGETS = NOTION
 TODAY = date(2026, 1, 10)
@@ -103,9 +103,9 @@ class House:
 
     def read(self) -> None:
         for entity in (DAILY, TARGETS):
-            source = source_over(self.notion)
+            reader = reader_over(self.notion, self.settings, entity)
             folder = extract(
-                self.client, self.settings, entity, "full", source, self.landing, tombstone_share=1.0
+                self.client, self.settings, entity, "full", reader, self.landing, tombstone_share=1.0
             )
             load(self.client, self.settings, entity, self.landing, folder, tombstone_share=1.0)
 

@@ -8,7 +8,7 @@ from google.cloud import bigquery
 from reporting.entities import NOTION, Entity
 from reporting.landing import Manifest
 from reporting.settings import Settings, read_settings
-from reporting.warehouse import builds, ledger, schema
+from reporting.warehouse import builds, ledger, schema, states
 from reporting.warehouse.client import connect
 from reporting.warehouse.ledger import Counts
 
@@ -110,9 +110,9 @@ def test_a_plan_travels_between_tasks(warehouse: Warehouse) -> None:
 
 def test_the_ledger_knows_the_last_sweep_and_what_was_read(warehouse: Warehouse) -> None:
     warehouse.load(DAILY, 2)
-    assert ledger.last_sweep(warehouse.client, warehouse.settings, DAILY) is None
+    assert states.read(warehouse.client, warehouse.settings, DAILY).sweep is None
     warehouse.load(DAILY, 2, "full", read=9000)
-    sweep = ledger.last_sweep(warehouse.client, warehouse.settings, DAILY)
+    sweep = states.read(warehouse.client, warehouse.settings, DAILY, is_fresh=True).sweep
     assert sweep is not None
     assert (sweep.started_at, sweep.rows_read) == (NOON, 9000)
     assert ledger.sources_read(warehouse.client, warehouse.settings) == ["notion.daily_habits"]

@@ -13,7 +13,7 @@ from reporting.entities import NOTION
 from reporting.landing import Landing, LandingError, Manifest
 from reporting.settings import Settings
 from reporting.sources.base import Page, Record, Tombstone
-from reporting.warehouse import ledger, schema
+from reporting.warehouse import ledger, schema, states
 from reporting.warehouse import load as loading
 from reporting.warehouse.client import WarehouseError, connect
 from reporting.warehouse.ledger import Counts
@@ -29,10 +29,16 @@ SCHEMA = {
 
 
 @pytest.fixture(scope="module")
-def warehouse(bigquery_endpoint: str) -> tuple[bigquery.Client, Settings]:
+def warehouse(
+    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[bigquery.Client, Settings]:
     from reporting.settings import read_settings
 
-    environment = {"BIGQUERY_EMULATOR_HOST": bigquery_endpoint, "REPORTING_DATASET_PREFIX": "load_"}
+    environment = {
+        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+        "REPORTING_DATASET_PREFIX": "load_",
+        "REPORTING_STATE": str(tmp_path_factory.mktemp("state")),
+    }
     settings = read_settings(environment)
     client = connect(settings)
     with pytest.MonkeyPatch.context() as patch:
@@ -139,11 +145,11 @@ def test_a_first_load_inserts_every_value(reads: Reads) -> None:
     assert row["_properties"][2]["value"] == "https://example.com"
     (entry,) = reads.ledger()
     assert (entry["rows_read"], entry["rows_inserted"], entry["is_complete"]) == (2, 2, True)
-    assert ledger.cursor(reads.client, reads.settings, DAILY) == NOON
+    assert states.read(reads.client, reads.settings, DAILY).cursor_at == NOON
 
 
 def test_no_run_no_cursor(reads: Reads) -> None:
-    assert ledger.cursor(reads.client, reads.settings, DAILY) is None
+    assert states.read(reads.client, reads.settings, DAILY).cursor_at is None
 
 
 def test_reading_again_changes_nothing_but_the_time(reads: Reads) -> None:
@@ -185,7 +191,7 @@ def test_an_older_read_never_wins(reads: Reads) -> None:
     reads.load(reads.land([Page(NOON, (notion_page("a"),))]))
     assert reads.load(older) == Counts(1, 0, 0, 0)
     assert reads.rows()["a"]["_properties"][0]["value"] is True
-    assert ledger.cursor(reads.client, reads.settings, DAILY) == NOON
+    assert states.read(reads.client, reads.settings, DAILY).cursor_at == NOON
 
 
 def test_a_sweep_spares_what_was_read_after_it_began(reads: Reads) -> None:
