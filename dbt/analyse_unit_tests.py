@@ -91,12 +91,18 @@ def _casts(rows: list[Row], types: dict[str, str], place: str) -> Iterator[str]:
         for name, value in row.items():
             if name.lower() not in types:
                 raise UnitTestError(f"{place} has a column {name}, expected one of {', '.join(types)}")
-            if isinstance(value, list | dict):
+            kind = types[name.lower()]
+            if isinstance(value, dict) or (isinstance(value, list) and "STRUCT" in kind):
                 raise UnitTestError(f"{place} has a nested value in {name}; write it with `format: sql`")
-            yield f"SAFE_CAST({literal(value)} AS {types[name.lower()]})"
+            if isinstance(value, list) and value:
+                # dbt casts the elements and not the array.
+                element = kind.removeprefix("ARRAY<").removesuffix(">")
+                yield f"(SELECT ARRAY_AGG(SAFE_CAST(i AS {element})) FROM UNNEST({literal(value)}) AS i)"
+            else:
+                yield f"SAFE_CAST({literal(value)} AS {kind})"
 
 
-def literal(value: str | float | None) -> str:
+def literal(value: str | float | list[Any] | None) -> str:
     """A value of YAML in SQL. JSON's literals are GoogleSQL's, escapes included."""
     return json.dumps(value, ensure_ascii=False)
 
