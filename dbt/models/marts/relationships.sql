@@ -57,15 +57,15 @@ gaps as (
 
 ),
 
-sorted_gaps as (
+ranked_gaps as (
 
     select
         contact_id,
-        array_agg(gap_days order by gap_days) as gap_days,
-        count(*) as gap_count
+        gap_days,
+        row_number() over (partition by contact_id order by gap_days) as place,
+        count(*) over (partition by contact_id) as gap_count
     from gaps
     where gap_days is not null
-    group by contact_id
 
 ),
 
@@ -74,9 +74,12 @@ cadences as (
 
     select
         contact_id,
-        (gap_days[safe_offset(div(gap_count - 1, 2))] + gap_days[safe_offset(div(gap_count, 2))]) / 2 as cadence_days
-    from sorted_gaps
-    where gap_count >= 2
+        avg(gap_days) as cadence_days
+    from ranked_gaps
+    where
+        gap_count >= 2
+        and 2 * place between gap_count and gap_count + 2
+    group by contact_id
 
 ),
 
