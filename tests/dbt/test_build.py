@@ -291,8 +291,8 @@ def test_a_failing_test_is_named(house: House, story: Story) -> None:
         house.client.query(f"DELETE FROM {raw} WHERE _run_id IS NULL").result()
     assert code == 1
     failed = [name.split(".")[2] for name, status in statuses.items() if status == "fail"]
-    assert "unique_stg_notion__daily_habits_page_id" in failed
-    assert any(line.startswith("test unique_stg_notion__daily_habits_page_id: ") for line in said)
+    assert "stg_notion__daily_habits_is_valid" in failed
+    assert any(line.startswith("test stg_notion__daily_habits_is_valid: ") for line in said)
 
 
 def test_a_source_that_is_not_read_any_more_is_named(house: House, story: Story) -> None:
