@@ -1,6 +1,7 @@
 """What a build is to take in, decided from the ledger."""
 
-from datetime import UTC, datetime
+import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.cloud import bigquery
@@ -24,7 +25,7 @@ class Warehouse:
     def load(self, entity: Entity, inserted: int, refresh: str = "changed", read: int | None = None) -> str:
         self.number += 1
         manifest = Manifest(
-            run_id=f"run-{self.number}",
+            run_id=f"run-{self.number}-{uuid.uuid4().hex}",
             source=entity.source,
             entity=entity.name,
             refresh=refresh,  # type: ignore[arg-type]
@@ -112,7 +113,7 @@ def test_the_ledger_knows_the_last_sweep_and_what_was_read(warehouse: Warehouse)
     warehouse.load(DAILY, 2)
     assert states.read(warehouse.client, warehouse.settings, DAILY).sweep is None
     warehouse.load(DAILY, 2, "full", read=9000)
-    sweep = states.read(warehouse.client, warehouse.settings, DAILY, is_fresh=True).sweep
+    sweep = states.read(warehouse.client, warehouse.settings, DAILY, timedelta()).sweep
     assert sweep is not None
     assert (sweep.started_at, sweep.rows_read) == (NOON, 9000)
     assert ledger.sources_read(warehouse.client, warehouse.settings) == ["notion.daily_habits"]
