@@ -103,6 +103,20 @@ def test_a_run_committed_while_a_build_goes_on_is_not_lost(warehouse: Warehouse)
     assert warehouse.plan().run_ids == (late,)
 
 
+def test_another_project_is_built_whole_first(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its models lean on others that the last build did not make."""
+    warehouse.load(DAILY, 3)
+    warehouse.record(warehouse.plan())
+    late = warehouse.load(DAILY, 1)
+    assert warehouse.plan().refresh == "changed"
+    monkeypatch.setattr(builds, "project_digest", lambda: "another")
+    whole = warehouse.plan()
+    assert (whole.refresh, whole.run_ids) == ("full", (late,))
+    warehouse.record(whole)
+    warehouse.load(DAILY, 1)
+    assert warehouse.plan().refresh == "changed"
+
+
 def test_a_plan_travels_between_tasks(warehouse: Warehouse) -> None:
     warehouse.load(DAILY, 3)
     plan = warehouse.plan()
