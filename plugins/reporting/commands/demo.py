@@ -114,7 +114,9 @@ def _show(demo: Installation, console: Console, started_at: datetime, seconds: f
     console.print()
     console.print(rounds.ledger_table(rounds.ledger_lines(demo.client, demo.settings, started_at)))
     console.print()
-    console.print(rounds.first_look(demo.client, demo.settings))
+    console.print(rounds.habits_look(demo.client, demo.settings))
+    console.print()
+    console.print(rounds.relationships_look(demo.client, demo.settings))
     console.print(
         f"\nDone in {seconds:.0f} s. Airflow: {demo.address}  user admin  password {demo.prepared.password}",
         soft_wrap=True,

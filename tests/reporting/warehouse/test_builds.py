@@ -1,6 +1,7 @@
 """What a build is to take in, decided from the ledger."""
 
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,13 +51,29 @@ class Warehouse:
         builds.record(self.client, self.settings, plan)
 
 
+@pytest.fixture(scope="module")
+def migrated(
+    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[bigquery.Client, Settings]]:
+    environment = {
+        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+        "REPORTING_DATASET_PREFIX": "builds_",
+        "REPORTING_STATE": str(tmp_path_factory.mktemp("builds")),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        settings = read_settings()
+        client = connect(settings)
+        schema.upgrade(client)
+        yield client, settings
+
+
 @pytest.fixture
-def warehouse(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    assert settings.emulator_host
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", settings.emulator_host)
-    monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
-    client = connect(read_settings())
-    schema.upgrade(client)
+def warehouse(migrated: tuple[bigquery.Client, Settings]) -> Warehouse:
+    client, settings = migrated
+    for name in ("sync_runs", "dbt_builds"):
+        client.query(f"DELETE FROM {settings.dataset('ops')}.{name} WHERE TRUE").result()
     return Warehouse(client, settings)
 
 
