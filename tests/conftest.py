@@ -10,6 +10,11 @@ from reporting.settings import Settings, read_settings
 from sandbox.bigquery.server import running
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many histories the convergence test makes up."""
+    parser.addoption("--histories", type=int, default=12)
+
+
 @pytest.fixture(scope="session")
 def bigquery_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a local BigQuery that lives as long as the tests."""

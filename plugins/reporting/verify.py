@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.cloud import bigquery
@@ -69,7 +69,7 @@ def verify(
     What differs is asked for once more on both sides: only what differs again, and stood still in the source
     meanwhile, is a difference. `open_reader` is called for each read. Raises the errors of `reporting.sources.base`.
     """
-    cursor_at = states.read(client, settings, entity, is_fresh=True).cursor_at
+    cursor_at = states.read(client, settings, entity, longest_age=timedelta(0)).cursor_at
     reader = open_reader()
     try:
         description = reader.describe()

@@ -109,7 +109,7 @@ def _as_replay(client: bigquery.Client, settings: Settings, entity: Entity, mani
 
     It moves the cursor only where no gap is left, which a warehouse that lost its ledger may have.
     """
-    joins = states.read(client, settings, entity, is_fresh=True).joins(manifest.window_since)
+    joins = states.read(client, settings, entity, longest_age=timedelta(0)).joins(manifest.window_since)
     return replace(
         manifest,
         run_id=f"{manifest.run_id}-replay-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
