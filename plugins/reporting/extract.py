@@ -9,15 +9,16 @@ from google.cloud import bigquery
 from reporting.entities import Entity
 from reporting.landing import Landing, LandingWriter, Manifest, Refresh, new_run_id
 from reporting.settings import Settings
-from reporting.sources.base import Page, Reader
+from reporting.sources.base import Page, Reader, SyncReader
 from reporting.warehouse import states
 from reporting.warehouse.load import check_tombstone_share, live_ids
 
 logger = logging.getLogger(__name__)
 
-# A sweep of more rows than this costs the API fifty answers or more, and is not made daily.
-LARGE_ROW_COUNT = 5000
-LARGE_SWEEP_INTERVAL = timedelta(days=6)
+# A sweep of more answers than this is not made daily, but every six days: looked at once a day, so the sixth chance is
+# taken. A sync token of Google's ends seven days after the sweep that it goes back to.
+LARGE_PAGE_COUNT = 50
+LARGE_SWEEP_INTERVAL = timedelta(days=5, hours=12)
 # An entity that can only be swept is swept hourly, and daily when it costs more requests than this.
 LARGE_REQUEST_COUNT = 250
 DAILY_SWEEP_INTERVAL = timedelta(hours=20)
@@ -33,7 +34,7 @@ def is_swept_lately(client: bigquery.Client, settings: Settings, entity: Entity)
         return False
     age = datetime.now(UTC) - sweep.started_at
     if entity.has_changed:
-        return sweep.rows_read > LARGE_ROW_COUNT and age < LARGE_SWEEP_INTERVAL
+        return sweep.rows_read > LARGE_PAGE_COUNT * entity.page_size and age < LARGE_SWEEP_INTERVAL
     return sweep.request_count > LARGE_REQUEST_COUNT and age < DAILY_SWEEP_INTERVAL
 
 
@@ -50,11 +51,16 @@ def extract(
     """Read `entity` to its end and return the landing's folder, which `load` takes.
 
     A `changed` read begins at the ledger's cursor, or at the beginning when there is none. The next cursor is
-    the source's own clock before its first row was read: a row edited while the read went on is read again.
+    the source's own clock before its first row was read: a row edited while the read went on is read again. Where the
+    source has sync tokens, the ledger's latest is the cursor; one that the source no longer takes makes the read a
+    sweep, which the manifest then says.
     Raises the errors of `reporting.sources.base`, and `TombstoneGuardError` before it asks about what is gone.
     """
     started_at = datetime.now(UTC)
-    since = states.read(client, settings, entity).cursor_at if refresh == "changed" else None
+    state = states.read(client, settings, entity)
+    since = state.cursor_at if refresh == "changed" else None
+    if isinstance(reader, SyncReader):
+        reader.resume_at(state.sync_token)
     description = reader.describe()
     run_id = new_run_id(entity.source, entity.name, refresh, started_at)
     folder = landing.folder(entity.source, entity.name, run_id)
@@ -63,8 +69,9 @@ def extract(
         for page in reader.read(since):
             sweep.keep(page)
         missing_count = 0
-        is_unchanged = refresh == "full" and _is_held(client, settings, entity, sweep.digest)
-        if refresh == "full" and not is_unchanged:
+        is_sweep = reader.is_sweep if isinstance(reader, SyncReader) else refresh == "full"
+        is_unchanged = is_sweep and _is_held(client, settings, entity, sweep.digest)
+        if is_sweep and not is_unchanged:
             live = live_ids(client, settings, entity, started_at)
             missing = sorted(each for each in live - sweep.seen if reader.would_meet(each))
             share = settings.tombstone_share if tombstone_share is None else tombstone_share
@@ -80,10 +87,10 @@ def extract(
                 run_id=run_id,
                 source=entity.source,
                 entity=entity.name,
-                refresh=refresh,
+                refresh="full" if is_sweep else refresh,
                 started_at=started_at,
                 extracted_at=datetime.now(UTC),
-                window_since=since,
+                window_since=None if is_sweep else since,
                 cursor_at=cursor_at,
                 record_count=writer.record_count,
                 tombstone_count=writer.tombstone_count,
@@ -92,8 +99,9 @@ def extract(
                 is_complete=True,
                 missing_count=missing_count,
                 rejected_count=sweep.rejected_count,
-                content_digest=sweep.digest if refresh == "full" else None,
+                content_digest=sweep.digest if is_sweep else None,
                 is_unchanged=is_unchanged,
+                sync_token=reader.sync_token if isinstance(reader, SyncReader) else None,
                 schema=description,
             )
         )

@@ -37,7 +37,8 @@ class Manifest:
     `cursor_at` is where the next `changed` read begins; `window_since` is None for a sweep. `schema` is the
     source's own description of the entity at the time. `missing_count` is how many of the tombstones are for records that
     a sweep did not meet, `rejected_count` how many of the records have no key. `content_digest` stands for all that a
-    sweep read, and `is_unchanged` says that the warehouse holds just that already.
+    sweep read, and `is_unchanged` says that the warehouse holds just that already. `sync_token` is where the source says
+    that the next `changed` read begins.
     """
 
     run_id: str
@@ -57,6 +58,7 @@ class Manifest:
     rejected_count: int = 0
     content_digest: str | None = None
     is_unchanged: bool = False
+    sync_token: str | None = None
     schema: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:

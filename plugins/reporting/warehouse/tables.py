@@ -82,6 +82,11 @@ def sync_runs(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
             sa.String(),
             "Digest of everything that a sweep read; equal means that the source did not change in between.",
         ),
+        column(
+            "sync_token",
+            sa.String(),
+            "Where the source itself says that the next changed read begins; null where it does not.",
+        ),
         schema=f"{prefix}ops",
         comment="The ledger: one row a committed run. The cursor of an entity is its greatest complete cursor_at.",
         bigquery_clustering_fields=["source", "entity"],
