@@ -246,4 +246,14 @@ HUBSPOT = (
     ),
 )
 
-ENTITIES: tuple[Entity, ...] = (*NOTION, *HUBSPOT)
+GOOGLE = (
+    Entity(source="google", name="contacts", description="People in Google Contacts.", page_size=1000),
+    Entity(
+        source="google",
+        name="contact_groups",
+        description="Groups of people in Google Contacts, which are called labels there.",
+        page_size=1000,
+    ),
+)
+
+ENTITIES: tuple[Entity, ...] = (*NOTION, *HUBSPOT, *GOOGLE)

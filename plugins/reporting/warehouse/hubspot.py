@@ -95,7 +95,7 @@ def _stage(stage: Any) -> dict[str, str | None]:
     return {name: as_text(value) for name, value in values.items()}
 
 
-def stamps(record: Record) -> dict[str, Any]:
+def stamps(record: Record, settings: Settings) -> dict[str, Any]:
     """What the loader keeps of a record's content and times; one in the recycling bin is deleted."""
     made = {"_source_updated_at": record.payload.get("updatedAt"), "_content_hash": content_hash(record)}
     if record.payload.get("archived") and "properties" in record.payload:

@@ -5,10 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from reporting.entities import ENTITIES, Entity
-from reporting.warehouse import hubspot, notion
+from reporting.warehouse import google_contacts, hubspot, notion
 from reporting.warehouse.columns import JSON, column
 
-SOURCES = {"notion": notion, "hubspot": hubspot}
+SOURCES = {"notion": notion, "hubspot": hubspot, "google": google_contacts}
 
 # Written by the MERGE, and so not in a stage table.
 MERGED_COLUMNS = ("_first_seen_at", "_loaded_at", "_run_id")
