@@ -96,3 +96,8 @@ def ids(pages: list[Page]) -> list[str]:
 
 def tombstones(pages: list[Page]) -> set[Any]:
     return {each for page in pages for each in page.tombstones}
+
+
+def assert_no_secret(text: str) -> None:
+    for secret in SECRETS:
+        assert secret not in text

@@ -57,7 +57,9 @@ def main() -> int:
             if configuration.is_set(f"AIRFLOW_CONN_{entity.source.upper()}", variables)
         ]
         if not configured:
-            raise CommandError("no source is configured. Run script/connect notion or hubspot first.")
+            raise CommandError(
+                "no source is configured. Run script/connect notion or hubspot, or script/google-login, first."
+            )
         running = stack.enter_context(
             installation.running(
                 state, variables, console, port=options.port, bigquery_port=options.bigquery_port

@@ -24,11 +24,11 @@ from reporting.sources.http import PoliteTransport
 from tests.google_account import (
     ENTITIES,
     LONG_AGO,
-    SECRETS,
     UNPACED,
     USER,
     AddressBook,
     address_book,
+    assert_no_secret,
     ids,
     read,
     tombstones,
@@ -397,11 +397,6 @@ def test_nothing_secret_is_logged(small: AddressBook, caplog: pytest.LogCaptureF
     read(small.reader(), token)
     assert "attempt 2 follows" in caplog.text
     assert_no_secret(caplog.text)
-
-
-def assert_no_secret(text: str) -> None:
-    for secret in SECRETS:
-        assert secret not in text
 
 
 def over(answer: Callable[[httpx.Request], httpx.Response], sent: list[httpx.Request]) -> ContactsReader:
