@@ -266,7 +266,7 @@ def test_an_expired_token_is_guarded_like_a_sweep(rounds: Rounds) -> None:
     check_all(rounds, "contacts")
 
 
-@pytest.mark.parametrize("step", ["_load_stage", "_merge", "_count", "append", "_commit"])
+@pytest.mark.parametrize("step", ["_merge", "append"])
 def test_a_load_that_is_killed_is_repeated(
     rounds: Rounds, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
