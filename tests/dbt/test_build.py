@@ -31,6 +31,9 @@ DOWNSTREAM_OF_DAILY = {
     "marts": {"int_habits__unpivoted", "int_habits__named", "habits", "habit_metrics"},
 }
 
+# The first test waits for every build.
+pytestmark = pytest.mark.timeout(900)
+
 Statuses = dict[str, str]
 Rows = list[tuple[Any, ...]]
 
@@ -114,7 +117,7 @@ class House:
         dbt.forget_results(self.settings)
         environment = dbt.environment(self.settings) | {"REPORTING_TODAY": TODAY.isoformat()}
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=200
+            command, env=environment, capture_output=True, text=True, check=False, timeout=500
         )
         path = dbt.target_folder(self.settings) / "run_results.json"
         assert path.exists(), done.stdout

@@ -39,7 +39,7 @@ def merged(into: str) -> Row:
 
 
 # The first test waits for every build.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 ARCHIVED: Row = {"_deleted_at": NOW, "_deleted_reason": "archived"}
 
@@ -394,7 +394,7 @@ class House:
             capture_output=True,
             text=True,
             check=False,
-            timeout=250,
+            timeout=500,
         )
         assert done.returncode == 0, done.stdout
         path = dbt.target_folder(self.settings) / "run_results.json"

@@ -1,5 +1,6 @@
 """From the source to the warehouse and back again: what the two tasks of a DAG do."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,13 +43,29 @@ class Round:
         self.notion.pages[page_id] |= {"last_edited_time": iso(datetime.now(UTC)), "url": "edited"}
 
 
+@pytest.fixture(scope="module")
+def warehouse(
+    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[bigquery.Client, Settings]]:
+    environment = {
+        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+        "REPORTING_DATASET_PREFIX": "extract_",
+        "REPORTING_STATE": str(tmp_path_factory.mktemp("extract")),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        settings = read_settings()
+        client = connect(settings)
+        schema.upgrade(client)
+        yield client, settings
+
+
 @pytest.fixture
-def rounds(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Round:
-    assert settings.emulator_host
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", settings.emulator_host)
-    monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
-    client = connect(read_settings())
-    schema.upgrade(client)
+def rounds(warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Round:
+    client, settings = warehouse
+    for table in (f"{settings.dataset('raw')}.{DAILY.table}", f"{settings.dataset('ops')}.sync_runs"):
+        client.query(f"DELETE FROM {table} WHERE TRUE").result()
     return Round(client, settings, tmp_path)
 
 

@@ -103,6 +103,8 @@ def _variables(notion: str, hubspot: str) -> dict[str, str]:
         # Only what is asked for runs, so that the table shows what this round did.
         "REPORTING_SCHEDULE_CHANGED": "none",
         "REPORTING_SCHEDULE_FULL": "none",
+        # Someone waits for it, and a build costs nothing here.
+        "REPORTING_SETTLE_SECONDS": "0",
         # A run that an earlier demo left half-way goes on at once.
         "REPORTING_RETRY_SECONDS": "5",
     }
@@ -112,7 +114,9 @@ def _show(demo: Installation, console: Console, started_at: datetime, seconds: f
     console.print()
     console.print(rounds.ledger_table(rounds.ledger_lines(demo.client, demo.settings, started_at)))
     console.print()
-    console.print(rounds.first_look(demo.client, demo.settings))
+    console.print(rounds.habits_look(demo.client, demo.settings))
+    console.print()
+    console.print(rounds.relationships_look(demo.client, demo.settings))
     console.print(
         f"\nDone in {seconds:.0f} s. Airflow: {demo.address}  user admin  password {demo.prepared.password}",
         soft_wrap=True,

@@ -50,6 +50,7 @@ def main() -> int:
             "REPORTING_SCHEDULE_CHANGED": "none",
             "REPORTING_SCHEDULE_FULL": "none",
             "REPORTING_RETRY_SECONDS": "60",
+            "REPORTING_SETTLE_SECONDS": "0",
         }
         configured = [
             entity

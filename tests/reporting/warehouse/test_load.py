@@ -1,6 +1,7 @@
 """The loader against the local BigQuery: nothing lost, nothing twice, whatever the order."""
 
 import json
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,7 +93,7 @@ class Reads:
 
     def land(self, pages: list[Page], at: datetime = NOON, refresh: str = "changed", **changes: Any) -> str:
         self.count += 1
-        run_id = f"notion-daily_habits-{refresh}-{self.landing.uri[-8:]}-{self.count}".replace("/", "_")
+        run_id = f"notion-daily_habits-{refresh}-{uuid.uuid4().hex}-{self.count}"
         manifest = Manifest(
             run_id=run_id,
             source="notion",
@@ -217,6 +218,16 @@ def test_nothing_read_is_one_row_in_the_ledger(reads: Reads, monkeypatch: pytest
     monkeypatch.setattr(loading, "run_job", lambda *_: pytest.fail("a job was started"))
     assert reads.load(folder) == Counts()
     assert [entry["rows_read"] for entry in reads.ledger()] == [0]
+
+
+@pytest.mark.parametrize("age", [timedelta(0), ledger.JOBS_REMEMBERED * 2])
+def test_a_run_is_in_the_ledger_once_however_old_it_is(reads: Reads, age: timedelta) -> None:
+    at = datetime.now(UTC) - age
+    for pages in ([], [Page(at, (notion_page("a"),))]):
+        folder = reads.land(pages, at)
+        reads.load(folder)
+        reads.load(folder)
+    assert sorted(entry["rows_read"] for entry in reads.ledger()) == [0, 1]
 
 
 def test_the_guard_stops_before_anything_is_written(reads: Reads) -> None:
