@@ -62,7 +62,7 @@ def check_notion(variables: Mapping[str, str]) -> Iterator[Finding]:
     """The token, and each habits database."""
     connection = variables.get("AIRFLOW_CONN_NOTION")
     if not connection:
-        is_well = bool(variables.get("AIRFLOW_CONN_HUBSPOT"))
+        is_well = any(variables.get(f"AIRFLOW_CONN_{other}") for other in ("HUBSPOT", "GOOGLE"))
         yield Finding("Notion", is_well, "is not configured. Run script/connect notion.")
         return
     source = None
