@@ -219,7 +219,9 @@ CASES: list[tuple[dict[str, Any], Callable[[Row], bool]]] = [
 ]
 
 
-@pytest.mark.parametrize(("condition", "plain"), CASES, ids=lambda each: str(each)[:60])
+@pytest.mark.parametrize(
+    ("condition", "plain"), CASES, ids=[f"{number} {case[0]}" for number, case in enumerate(CASES)]
+)
 def test_a_filter_of_each_type(
     notion: StandIn, everything: list[Row], condition: dict, plain: Callable[[Row], bool]
 ) -> None:
