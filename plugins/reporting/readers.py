@@ -22,11 +22,13 @@ def open_reader(settings: Settings, entity: Entity, token: str, base_url: str | 
 
         source = notion.NotionSource(token, base_url or notion.DEFAULT_BASE_URL)
         return notion.NotionReader(source, entity, configured, settings.date_properties.get(entity.table))
+    # Heavy: the plans of every country.
+    from reporting.warehouse.phones import check_region
+
+    check_region(settings.default_region)
     if entity.source == "google":
         from reporting.sources import google_contacts
-        from reporting.warehouse.phones import check_region
 
-        check_region(settings.default_region)
         account = google_contacts.Account(json.loads(token), base_url)
         return google_contacts.reader(account, entity, settings.default_region)
     from reporting.sources import hubspot
@@ -39,4 +41,4 @@ def open_reader(settings: Settings, entity: Entity, token: str, base_url: str | 
         for table, name in settings.names.items()
         if table.startswith(prefix) and name == SWITCHED_OFF
     )
-    return hubspot.reader(portal, entity, switched_off)
+    return hubspot.reader(portal, entity, switched_off, settings.default_region)
