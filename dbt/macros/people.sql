@@ -20,7 +20,11 @@
 {% macro email_address(email) -%}
     {%- set typed = "coalesce(regexp_extract(" ~ email ~ ", r'<([^<>]+)>'), " ~ email ~ ")" -%}
     regexp_extract(
-        regexp_replace(lower(trim({{ typed }})), r'^mailto:\s*', ''),
+        regexp_replace(
+            regexp_replace(lower({{ typed }}), r'^[\s\p{Z}\p{C}]*(?:mailto:)?[\s\p{Z}\p{C}]*|[\s\p{Z}\p{C}]+$', ''),
+            r'[\s\p{Z}\p{C}]*([@.])[\s\p{Z}\p{C}]*',
+            r'\1'
+        ),
         r'^[^@\s]+@[^@\s]+$'
     )
 {%- endmacro %}

@@ -1,5 +1,8 @@
 {#- Up to so many records with one identifier every pair of them is listed; of more, each with the first. -#}
 {%- set pairs_up_to = 12 -%}
+{#- A mailbox of more records is nobody's own, and a record of more addresses a mailing list, which is like nobody. -#}
+{%- set own_addresses = 20 -%}
+{%- set crowd = 50 -%}
 
 with
 
@@ -21,7 +24,7 @@ identified as (
         {{ is_role_mailbox('email_key') }} as is_role
     from records
     cross join unnest(email_keys) as email_key
-    where is_living
+    where is_living and array_length(email_keys) <= {{ own_addresses }}
     union all
     select
         records.*,
@@ -50,16 +53,54 @@ shared as (
         value,
         count(*) as record_count,
         count(distinct person_name_key) as names_count,
-        count(distinct if(has_given_name, family_key, null)) as families_count,
-        array_agg(distinct if(has_given_name, family_key, null) ignore nulls) as families,
-        max(if(has_given_name, given_key, null)) as given_key,
+        array_agg(
+            if(
+                has_given_name,
+                struct(
+                    person_name_key as person_name_key,
+                    given_key as given_key,
+                    family_key as family_key,
+                    sorted_name as sorted_name
+                ),
+                null
+            ) ignore nulls
+        ) as named,
         min(record_id) as first_id,
         min(if(has_given_name, record_id, null)) as first_named_id,
         logical_or(is_role) as is_role,
-        {{ name_words("regexp_extract(value, r'^[^@]+')") }} as mailbox_words
+        replace({{ name_words("regexp_extract(value, r'^[^@]+')") }}, ' ', '') as mailbox_name
     from identified
     group by evidence, value
     having count(*) > 1
+
+),
+
+-- The one first name in a mailbox, if there is one: everybody has it, or has the same names in another order.
+agreed as (
+
+    select
+        *,
+        (
+            select min(one.person_name_key)
+            from unnest(named) as one
+            where
+                evidence = 'email'
+                and record_count <= {{ crowd }}
+                and not exists (
+                    select 1
+                    from unnest(named) as other
+                    where
+                        other.person_name_key != one.person_name_key
+                        and not exists (
+                            select 1
+                            from unnest(named) as same
+                            where
+                                same.sorted_name = other.sorted_name
+                                and same.person_name_key = one.person_name_key
+                        )
+                )
+        ) as person_name_key
+    from shared
 
 ),
 
@@ -68,24 +109,31 @@ shared as (
 judged as (
 
     select
-        *,
+        * except (person_name_key),
         evidence = 'email'
         and not is_role
-        and names_count <= 1
+        and (names_count = 0 or person_name_key is not null)
         and (
-            families_count <= 1
-            or (length(given_key) > 2 and strpos(replace(mailbox_words, ' ', ''), given_key) > 0)
+            (
+                select count(distinct one.family_key)
+                from unnest(named) as one
+                where one.person_name_key = agreed.person_name_key
+            ) <= 1
             or exists (
                 select 1
-                from unnest(families) as family
+                from unnest(named) as one
                 where
-                    replace(mailbox_words, ' ', '') in (
-                        concat(substr(given_key, 1, 1), family),
-                        concat(family, substr(given_key, 1, 1))
+                    one.person_name_key = agreed.person_name_key
+                    and (
+                        (length(one.given_key) > 2 and strpos(mailbox_name, one.given_key) > 0)
+                        or mailbox_name in (
+                            concat(substr(one.given_key, 1, 1), one.family_key),
+                            concat(one.family_key, substr(one.given_key, 1, 1))
+                        )
                     )
             )
         ) as is_personal
-    from shared
+    from agreed
 
 ),
 
@@ -102,16 +150,20 @@ members as (
             when identified.evidence = 'phone' then 'shared phone'
             when identified.evidence = 'name' then 'same name'
             when judged.is_role then 'shared mailbox'
+            when judged.is_personal then 'incomplete name'
             when judged.names_count > 1 then 'one e-mail, several names'
-            when not judged.is_personal then 'another family name'
-            else 'incomplete name'
+            else 'another family name'
         end as doubt,
+        -- Without a name, or with an initial or a family name of those who have one.
         not identified.has_given_name
         and (
             (identified.given_key is null and identified.family_key is null)
-            or (
-                coalesce(identified.given_key = substr(judged.given_key, 1, 1), identified.given_key is null)
-                and coalesce(identified.family_key in unnest(judged.families), identified.given_key is not null)
+            or exists (
+                select 1
+                from unnest(judged.named) as one
+                where
+                    coalesce(substr(one.given_key, 1, 1) = identified.given_key, identified.given_key is null)
+                    and coalesce(one.family_key = identified.family_key, identified.family_key is null)
             )
         ) as fits_name,
         if(
@@ -122,10 +174,21 @@ members as (
             null
         ) as first_of_name_id,
         if(
+            identified.sorted_name is not null and identified.has_given_name,
+            min(identified.record_id) over (
+                partition by identified.evidence, identified.value, identified.sorted_name, identified.has_given_name
+            ),
+            null
+        ) as first_of_words_id,
+        if(
             not identified.has_given_name,
-            min(if(not identified.has_given_name, identified.record_id, null)) over (
+            min(identified.record_id) over (
                 partition by
-                    identified.evidence, identified.value, identified.given_key, identified.family_key
+                    identified.evidence,
+                    identified.value,
+                    identified.has_given_name,
+                    identified.given_key,
+                    identified.family_key
             ),
             null
         ) as first_of_nameless_id
@@ -148,6 +211,15 @@ joins as (
         false as is_attaching
     from members
     where evidence != 'name' and first_of_name_id != record_id
+    union distinct
+    select
+        record_id as record_a,
+        first_of_words_id as record_b,
+        evidence,
+        value,
+        false as is_attaching
+    from members
+    where evidence != 'name' and first_of_words_id != record_id
     union distinct
     -- One mailbox of one person.
     select

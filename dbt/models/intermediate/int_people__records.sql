@@ -1,5 +1,6 @@
-{%- set suffixes = 'jr|junior|sr|senior|ii|iii|iv' -%}
+{%- set suffixes = 'jr|jnr|jun|junior|sr|snr|sen|senior|filho|hijo|fils|ii|iii|iv' -%}
 {%- set particles = 'van|von|vom|der|den|de|da|do|dos|das|del|della|di|la|le|ten|ter|te|zu|zum|zur|af|bin|al|el' -%}
+{%- set last_name = '(?:(?:' ~ particles ~ ') )*[^ ]+(?: (?:' ~ suffixes ~ '))?' -%}
 
 with
 
@@ -9,15 +10,12 @@ google_named as (
     select
         *,
         array(
-            select as struct each_name.*
+            select each_name
             from unnest(names) as each_name with offset as place
             order by each_name.source_type = 'CONTACT' desc, each_name.is_primary desc, place asc
         )[safe_offset(0)] as own_name,
         array(
-            select as struct
-                each_birthday.year,
-                each_birthday.month,
-                each_birthday.day
+            select each_birthday
             from unnest(birthdays) as each_birthday with offset as place
             order by each_birthday.day is null asc, each_birthday.year is null asc, place asc
         )[safe_offset(0)] as birthday
@@ -111,13 +109,13 @@ worded as (
         *,
         {{ name_words('given_name') }} as given_words,
         {{ name_words('family_name') }} as family_words,
-        {{ name_words('suffix') }} as suffix_words,
+        {{ name_words("replace(suffix, '.', '')") }} as suffix_words,
         regexp_contains(coalesce(given_name, family_name), r'^[^,]+,\s*[^,]+$') as is_family_first
     from present
 
 ),
 
--- A whole name in one field: `Anna van der Berg` or `Berg, Anna`.
+-- A whole name in one field: `Anna van der Berg` or `Berg, Anna`. A family name alone may begin with a particle.
 split_words as (
 
     select
@@ -125,46 +123,56 @@ split_words as (
         case
             when given_words is not null and family_words is not null then given_words
             when is_family_first then {{ name_words("regexp_extract(coalesce(given_name, family_name), r',(.*)')") }}
-            when strpos(coalesce(given_words, family_words), ' ') > 0 then coalesce(given_words, family_words)
+            when is_whole_name then regexp_extract(any_words, r'^(.*?) {{ last_name }}$')
             else given_words
         end as given_part,
         case
             when given_words is not null and family_words is not null then family_words
             when is_family_first then {{ name_words("regexp_extract(coalesce(given_name, family_name), r'^([^,]*)')") }}
-            when strpos(coalesce(given_words, family_words), ' ') > 0
-                then regexp_extract(
-                        coalesce(given_words, family_words),
-                        r'^.*? ((?:(?:{{ particles }}) )*[^ ]+(?: (?:{{ suffixes }}))?)$'
-                    )
+            when is_whole_name then regexp_extract(any_words, r'^.*? ({{ last_name }})$')
             else family_words
         end as family_part
-    from worded
+    from (
+        select
+            *,
+            coalesce(given_words, family_words) as any_words,
+            strpos(coalesce(given_words, family_words), ' ') > 0
+            and (given_words is not null or not regexp_contains(family_words, r'^(?:{{ particles }}) '))
+                as is_whole_name
+        from worded
+    ) as whole
 
 ),
 
 keyed as (
 
     select
-        *,
+        * except (suffix),
         regexp_extract(given_part, r'^[^ ]+') as given_key,
         nullif(
             replace(regexp_replace(family_part, r' (?:{{ suffixes }})$', ''), ' ', ''),
             ''
         ) as family_key,
-        replace(
-            replace(
-                coalesce(
-                    regexp_extract(suffix_words, r'\b({{ suffixes }})$'),
-                    regexp_extract(family_part, r' ({{ suffixes }})$'),
-                    if(family_words is not null, regexp_extract(given_part, r' ({{ suffixes }})$'), null)
-                ),
-                'junior',
-                'jr'
-            ),
-            'senior',
-            'sr'
-        ) as suffix_key
+        coalesce(
+            suffix_words,
+            regexp_extract(family_part, r' ({{ suffixes }})$'),
+            if(family_words is not null, regexp_extract(given_part, r' ({{ suffixes }})$'), null)
+        ) as suffix
     from split_words
+
+),
+
+-- Father and son differ in it alone, so that one that is not known is kept, too.
+suffixed as (
+
+    select
+        * except (suffix),
+        case
+            when suffix in ('jr', 'jnr', 'jun', 'junior', 'filho', 'hijo', 'fils') then 'jr'
+            when suffix in ('sr', 'snr', 'sen', 'senior', 'pai', 'padre', 'pere', 'per') then 'sr'
+            else suffix
+        end as suffix_key
+    from keyed
 
 )
 
@@ -189,6 +197,15 @@ select
         null
     ) as full_name_key,
     emails,
+    -- Who has several first or family names may exchange them, too.
+    array_to_string(
+        array(
+            select word
+            from unnest(split(concat(given_part, ' ', family_part), ' ')) as word
+            order by word
+        ),
+        ' '
+    ) || coalesce(concat(' ', suffix_key), '') as sorted_name,
     array(
         select distinct {{ email_key('each_email') }}
         from unnest(emails) as each_email
@@ -203,4 +220,4 @@ select
     birth_year,
     birth_month,
     birth_day
-from keyed
+from suffixed

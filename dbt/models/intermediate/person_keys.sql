@@ -7,7 +7,6 @@
         unique_key='record_id',
         full_refresh=false,
         schema='snapshots',
-        on_schema_change='fail',
         pre_hook="create table if not exists {{ this }} "
         ~ "(record_id string, person_id string, joined_at timestamp, founded_at timestamp)",
     )
