@@ -5,13 +5,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from google.cloud import bigquery
 
 from reporting.entities import ENTITIES
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
 from sandbox.bigquery.server import running as bigquery_running
+from sandbox.google import AUTHORIZED_USER
 from sandbox.serving import stand_in
 from tests.end_to_end.demo import HEADERS, Demo, rows
+from tests.google_account import AddressBook
 from tests.hubspot_portal import portal
 
 pytestmark = pytest.mark.timeout(900)
@@ -38,6 +41,25 @@ def change_the_crm(folder: Path) -> str:
         crm.change("contacts", edited, city="Elsewhere")
         crm.merge("contacts", winner, loser)
         return loser
+
+
+def change_the_address_book(folder: Path) -> tuple[str, str]:
+    """One create, one delete and one change of a resource name; the name before and after."""
+    with stand_in("google", folder / "google") as address:
+        book = AddressBook(address)
+        renamed, deleted = [
+            name for name, each in book.truth().items() if each["origin"]["case"] == "same_email"
+        ][:2]
+        book.create(names=[{"givenName": "New"}])
+        book.delete(deleted)
+        return renamed, book.rename(renamed)
+
+
+def person_of(client: bigquery.Client, resource_name: str) -> str:
+    found = rows(
+        client, f"SELECT person_id FROM snapshots.person_keys WHERE record_id = 'google:{resource_name}'"
+    )
+    return str(found[0][0])
 
 
 def change_three_pages(folder: Path) -> str:
@@ -68,6 +90,8 @@ def test_demo_again_from_an_empty_metadata_database_brings_what_changed_and_noth
     said = demo.run()
     assert "notion.daily_habits" in said
     assert "Meditate" in said
+    assert "google and hubspot" in said
+    assert "one e-mail, several names" in said
     first = ledger_since(demo.folder, datetime(2000, 1, 1, tzinfo=UTC))
     assert set(first) == {f"{entity.source}.{entity.name}" for entity in ENTITIES}
     assert all(read == inserted > 0 for read, inserted, _, _ in first.values())
@@ -76,12 +100,14 @@ def test_demo_again_from_an_empty_metadata_database_brings_what_changed_and_noth
     (demo.folder / "airflow.db").unlink()
     trashed = change_three_pages(demo.folder)
     loser = change_the_crm(demo.folder)
+    before, after = change_the_address_book(demo.folder)
     since = datetime.now(UTC)
     demo.run()
     changed = ledger_since(demo.folder, since)
     assert changed.pop("notion.daily_habits")[1:] == (1, 1, 1)
     # The winner of a merge is edited by it.
     assert changed.pop("hubspot.contacts")[1:] == (1, 2, 1)
+    assert changed.pop("google.contacts")[1:] == (2, 0, 2)
     # The loser's associations are the winner's now.
     assert changed.pop("hubspot.associations")[1] >= 1
     assert changed == {name: (first[name][0], 0, 0, 0) for name in changed}
@@ -94,13 +120,19 @@ def test_demo_again_from_an_empty_metadata_database_brings_what_changed_and_noth
         assert rows(client, f"SELECT _deleted_reason FROM raw.hubspot__contacts WHERE id = '{loser}'") == [
             ("merged",)
         ]
+        assert person_of(client, after) == person_of(client, before)
         # Every change has reached the marts.
         pending = (
             "SELECT COUNT(*) FROM ops.sync_runs WHERE rows_inserted + rows_updated + rows_tombstoned > 0 "
             "AND run_id NOT IN (SELECT run_id FROM ops.dbt_builds, UNNEST(run_ids) AS run_id)"
         )
         assert rows(client, pending) == [(0,)]
-    assert secrets_in_logs(demo.folder, "ntn_sample") == secrets_in_logs(demo.folder, "pat-sample") == []
+    secrets = (
+        "ntn_sample",
+        "pat-sample",
+        *(AUTHORIZED_USER[name] for name in ("client_secret", "refresh_token")),
+    )
+    assert [secrets_in_logs(demo.folder, secret) for secret in secrets] == [[]] * len(secrets)
 
 
 def secrets_in_logs(folder: Path, secret: str) -> list[Path]:
