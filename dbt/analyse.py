@@ -68,6 +68,12 @@ class Catalog:
         added = self._declared(SNAPSHOT_COLUMNS) if node["resource_type"] == "snapshot" else []
         self.add(plain_name(node["relation_name"]), columns + added)
 
+    def add_itself(self, node: dict[str, Any]) -> None:
+        """Make the relation of an incremental model, which reads what it built before, known as it is declared."""
+        if node["config"]["materialized"] == "incremental":
+            types = {name: column["data_type"] for name, column in node["columns"].items()}
+            self.add_declared(plain_name(node["relation_name"]), types)
+
     def columns_in(self, relation: str) -> Columns:
         """The columns of a known relation."""
         return self._relations[relation]
@@ -141,6 +147,7 @@ def analyse(target: Path) -> tuple[int, int, list[str]]:
         if not sql:
             refused.append(f"{node['original_file_path']}: {node['name']} was not compiled")
             continue
+        catalog.add_itself(node)
         try:
             columns = catalog.columns_of(sql)
         except Exception as error:  # noqa: BLE001 (the analyser has one class an error code)

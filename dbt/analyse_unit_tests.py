@@ -49,6 +49,7 @@ class Relations:
     def _derive(self, model: dict[str, Any]) -> None:
         relation = plain_name(model["relation_name"])
         self._keys[(model["name"],)] = relation
+        self._catalog.add_itself(model)
         try:
             columns = self._catalog.columns_of(plain_sql(model["compiled_code"]))
         except Exception:  # noqa: BLE001 (the analyser has one class an error code)

@@ -100,6 +100,9 @@ class Project:
             yield Query(name, frozenset({name, f"{name}, what changed"}))
         elif kind == "test" or (kind == "model" and materialized == "table"):
             yield Query(name, self._tables_below(name))
+        elif kind == "model" and materialized == "incremental":
+            # One MERGE, as long as on_schema_change is dbt's default: otherwise there is a table in between.
+            yield Query(name, self._tables_below(name) | {name})
         elif kind == "model" and materialized != "view":
             raise ValueError(
                 f"{name} is materialized as {materialized}; say here what dbt runs for that, and what it costs"

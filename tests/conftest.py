@@ -12,12 +12,12 @@ from sandbox.bigquery.server import running
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How many histories the convergence test makes up."""
-    parser.addoption("--histories", type=int, default=12)
+    parser.addoption("--histories", type=int, default=6)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bigquery_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a local BigQuery that lives as long as the tests."""
+    """The address of a local BigQuery of the file's own: it becomes slower with every statement."""
     with running(tmp_path_factory.mktemp("bigquery")) as address:
         yield address
 

@@ -94,9 +94,9 @@ def project_digest() -> str:
 
 
 def failures(settings: Settings) -> list[str]:
-    """One line a node that failed in the last build: its name, and the first line of what dbt says of it."""
+    """One line a node that failed in the last build: its name, and what dbt says of it."""
     return [
-        f"{_name(result['unique_id'])}: {_first_line(result.get('message'))}"
+        f"{_name(result['unique_id'])}: {_reason(result.get('message'))}"
         for result in _results(target_folder(settings) / "run_results.json")
         if result["status"] in FAILED
     ]
@@ -130,5 +130,7 @@ def _name(unique_id: str) -> str:
     return f"{kind} {rest[0] if kind == 'test' else '.'.join(rest)}"
 
 
-def _first_line(message: str | None) -> str:
-    return (message or "no message").strip().splitlines()[0]
+def _reason(message: str | None) -> str:
+    """The first two lines, the first of which names the model and its file, and the second what is wrong with it."""
+    lines = [line.strip() for line in (message or "no message").strip().splitlines()]
+    return ": ".join(lines[:2])

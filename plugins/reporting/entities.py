@@ -10,7 +10,8 @@ class Entity:
     """What is read from a source into one raw table.
 
     `has_changed` says whether there is a cheaper read than all of it: an entity without is swept each time.
-    `is_slow` says that it changes seldom enough to be read once a day.
+    `is_slow` says that it changes seldom enough to be read once a day. `page_size` is how many records an answer of
+    the source has.
     """
 
     source: str
@@ -18,6 +19,7 @@ class Entity:
     description: str
     has_changed: bool = True
     is_slow: bool = False
+    page_size: int = 100
 
     @property
     def table(self) -> str:
@@ -244,7 +246,17 @@ HUBSPOT = (
     ),
 )
 
-ENTITIES: tuple[Entity, ...] = (*NOTION, *HUBSPOT)
+GOOGLE = (
+    Entity(source="google", name="contacts", description="People in Google Contacts.", page_size=1000),
+    Entity(
+        source="google",
+        name="contact_groups",
+        description="Groups of people in Google Contacts, which are called labels there.",
+        page_size=1000,
+    ),
+)
+
+ENTITIES: tuple[Entity, ...] = (*NOTION, *HUBSPOT, *GOOGLE)
 
 
 def entity_named(name: str) -> Entity:

@@ -20,6 +20,7 @@ from reporting.sources.base import (
     ResumableReader,
     SourceError,
     SourceUnavailableError,
+    SyncReader,
     WindowReader,
 )
 from reporting.warehouse import drift, states
@@ -28,9 +29,10 @@ from reporting.window import Window, WindowError
 
 logger = logging.getLogger(__name__)
 
-# A sweep of more rows than this costs the API fifty answers or more, and is not made daily.
-LARGE_ROW_COUNT = 5000
-LARGE_SWEEP_INTERVAL = timedelta(days=6)
+# A sweep of more answers than this is not made daily, but every six days: looked at once a day, so the sixth chance is
+# taken. A sync token of Google's ends seven days after the sweep that it goes back to.
+LARGE_PAGE_COUNT = 50
+LARGE_SWEEP_INTERVAL = timedelta(days=5, hours=12)
 # An entity that can only be swept is swept hourly, and daily when it costs more requests than this.
 LARGE_REQUEST_COUNT = 250
 DAILY_SWEEP_INTERVAL = timedelta(hours=20)
@@ -47,7 +49,7 @@ def is_swept_lately(client: bigquery.Client, settings: Settings, entity: Entity)
         return False
     age = datetime.now(UTC) - sweep.started_at
     if entity.has_changed:
-        return sweep.rows_read > LARGE_ROW_COUNT and age < LARGE_SWEEP_INTERVAL
+        return sweep.rows_read > LARGE_PAGE_COUNT * entity.page_size and age < LARGE_SWEEP_INTERVAL
     return sweep.request_count > LARGE_REQUEST_COUNT and age < DAILY_SWEEP_INTERVAL
 
 
@@ -65,7 +67,9 @@ def extract(
     """Read `entity` to its end and return the landing's folder, which `load` takes.
 
     A `changed` read begins at the ledger's cursor, or at the beginning when there is none. The next cursor is
-    the source's own clock before its first row was read: a row edited while the read went on is read again.
+    the source's own clock before its first row was read: a row edited while the read went on is read again. Where the
+    source has sync tokens, the ledger's latest is the cursor; one that the source no longer takes makes the read a
+    sweep, which the manifest then says.
     With a `window` a `changed` read is of that instead, and moves the cursor only if it reaches from there to now.
     A read of everything goes on where the last one of the day was cut off, if its reader can.
     Raises the errors of `reporting.sources.base`, `TombstoneGuardError` before it asks about what is gone, and
@@ -76,6 +80,8 @@ def extract(
     since = until = None
     if refresh == "changed":
         since, until = (window.since, window.until) if window else (state.cursor_at, None)
+    if isinstance(reader, SyncReader):
+        reader.resume_at(state.sync_token)
     description = reader.describe()
     schema_digest = drift.digest(entity.source, description)
     run_id = new_run_id(entity.source, entity.name, refresh, now)
@@ -102,8 +108,9 @@ def extract(
                     request_count=_request_count(reader, begun),
                 )
         missing_count = 0
-        is_unchanged = refresh == "full" and _is_held(client, settings, entity, sweep.digest)
-        if refresh == "full" and not is_unchanged:
+        is_sweep = reader.is_sweep if isinstance(reader, SyncReader) else refresh == "full"
+        is_unchanged = is_sweep and _is_held(client, settings, entity, sweep.digest)
+        if is_sweep and not is_unchanged:
             live = live_ids(client, settings, entity, started_at)
             missing = sorted(each for each in live - sweep.seen if reader.would_meet(each))
             share = settings.tombstone_share if tombstone_share is None else tombstone_share
@@ -118,10 +125,10 @@ def extract(
                 run_id=run_id,
                 source=entity.source,
                 entity=entity.name,
-                refresh=refresh,
+                refresh="full" if is_sweep else refresh,
                 started_at=started_at,
                 extracted_at=datetime.now(UTC),
-                window_since=since,
+                window_since=None if is_sweep else since,
                 window_until=until or read_at,
                 cursor_at=read_at if until is None and state.joins(since) else None,
                 record_count=writer.record_count,
@@ -131,8 +138,9 @@ def extract(
                 is_complete=True,
                 missing_count=missing_count,
                 rejected_count=sweep.rejected_count,
-                content_digest=sweep.digest if refresh == "full" else None,
+                content_digest=sweep.digest if is_sweep else None,
                 is_unchanged=is_unchanged,
+                sync_token=reader.sync_token if isinstance(reader, SyncReader) else None,
                 schema_digest=schema_digest,
                 has_new_schema=schema_digest not in (None, state.schema_digest),
                 schema=description,

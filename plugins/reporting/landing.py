@@ -40,8 +40,9 @@ class Manifest:
     for a sweep, `window_until` in manifests from before there were windows. `schema` is the
     source's own description of the entity at the time. `missing_count` is how many of the tombstones are for records that
     a sweep did not meet, `rejected_count` how many of the records have no key. `content_digest` stands for all that a
-    sweep read, and `is_unchanged` says that the warehouse holds just that already. `schema_digest` stands for the
-    properties in `schema`, and `has_new_schema` says that they are not those of the last run.
+    sweep read, and `is_unchanged` says that the warehouse holds just that already. `sync_token` is where the source says
+    that the next `changed` read begins. `schema_digest` stands for the properties in `schema`, and `has_new_schema` says
+    that they are not those of the last run.
     """
 
     run_id: str
@@ -62,6 +63,7 @@ class Manifest:
     rejected_count: int = 0
     content_digest: str | None = None
     is_unchanged: bool = False
+    sync_token: str | None = None
     schema_digest: str | None = None
     has_new_schema: bool = False
     schema: dict[str, Any] = field(default_factory=dict)

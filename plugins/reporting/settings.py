@@ -25,9 +25,10 @@ class Settings:
     is the wait before a failed task's first retry; later waits are longer. `settle_seconds` is how long a build waits for
     what else changes in the same round.
 
-    `hubspot_version` is that of HubSpot's API: `v3`, or a year and month as in its dated paths. `emulator_host` is the address of a local BigQuery (None: the real one). `names` says, by raw table, what an
-    entity is called in its source where that differs from the default (a name, an id, or `none`), and `date_properties`
-    which property dates its rows.
+    `default_region` is the country of telephone numbers that name none, by its two letters. `hubspot_version` is that of
+    HubSpot's API: `v3`, or a year and month as in its dated paths. `emulator_host` is the address of a local BigQuery
+    (None: the real one). `names` says, by raw table, what an entity is called in its source where that differs from the
+    default (a name, an id, or `none`), and `date_properties` which property dates its rows.
     """
 
     project: str
@@ -36,6 +37,7 @@ class Settings:
     maximum_bytes_billed: int
     landing_uri: str
     state: Path
+    default_region: str | None
     hubspot_version: str
     timezone: str
     tombstone_share: float
@@ -95,6 +97,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         raise SettingError(
             f"{PREFIX}HUBSPOT_VERSION is '{hubspot_version}'; it takes v3, or a year and month such as 2026-09."
         )
+    default_region = text("DEFAULT_REGION", "").upper() or None
+    if default_region and not re.fullmatch("[A-Z]{2}", default_region):
+        raise SettingError(
+            f"{PREFIX}DEFAULT_REGION is '{default_region}'; it takes the two letters of a country, such as DE."
+        )
     state = Path(text("STATE", str(ROOT / "var" / "local")))
     emulator_host = environment.get("BIGQUERY_EMULATOR_HOST") or None
     return Settings(
@@ -104,6 +111,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         maximum_bytes_billed=number("MAXIMUM_BYTES_BILLED", 10 * 2**30, 10 * 2**20),
         landing_uri=text("LANDING_URI", str(state / "landing")),
         state=state,
+        default_region=default_region,
         hubspot_version=hubspot_version,
         timezone=timezone,
         tombstone_share=number("TOMBSTONE_SHARE", 0.2, 0.0, 1.0),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from sandbox.google import AUTHORIZED_USER
 from sandbox.google.app import Behaviour, app_of
 from sandbox.google.oauth import SCOPE, Client
 from sandbox.google.sample import Sample
@@ -18,9 +19,6 @@ from sandbox.google.store import Store
 from sandbox.stand_in import RefusedError, check_parameters, serve, text_of
 
 SIZES = {"seed": 1, "contacts": 250}
-CLIENT_ID = "1-invented.apps.googleusercontent.com"
-CLIENT_SECRET = "invented-client-secret"  # noqa: S105 (opens nothing)
-REFRESH_TOKEN = "1//invented-refresh-token"  # noqa: S105 (opens nothing)
 
 
 def main() -> int:
@@ -33,11 +31,14 @@ def main() -> int:
     parser.add_argument(
         "--today", type=date.fromisoformat, help="the last day of the sample (default: the first start)"
     )
-    parser.add_argument("--client-id", default=CLIENT_ID, help="the app's (default %(default)s)")
-    parser.add_argument("--client-secret", default=CLIENT_SECRET, help="the app's (default %(default)s)")
-    parser.add_argument(
-        "--refresh-token", default=REFRESH_TOKEN, help="one that the user has granted (default %(default)s)"
-    )
+    texts = {
+        "client_id": "the app's",
+        "client_secret": "the app's",
+        "refresh_token": "one that the user granted",
+    }
+    for name, text in texts.items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, default=AUTHORIZED_USER[name], help=f"{text} (default %(default)s)")
     seconds = (
         ("--token-lifetime", 3599.0, "seconds that an access token lasts"),
         ("--refresh-token-lifetime", None, "seconds that a refresh token lasts (default: for ever)"),

@@ -6,7 +6,7 @@ https://developers.google.com/identity/protocols/oauth2/native-app
 import hashlib
 import hmac
 import secrets
-from base64 import urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -75,7 +75,7 @@ class Authorization:
 
     async def token(self, request: Request) -> Json:
         """POST /token: access tokens for a refresh token or a code."""
-        body = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+        body = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True)) | _basic(request)
         kind = body.get("grant_type")
         if not kind:
             raise OAuthError(400, "invalid_request", "Required parameter is missing: grant_type")
@@ -151,6 +151,18 @@ class Authorization:
             "scope": scope,
             "token_type": "Bearer",
         }
+
+
+def _basic(request: Request) -> dict[str, str]:
+    """The app's id and secret where they are not in the body: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1"""
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme != "Basic":
+        return {}
+    try:
+        client_id, _, client_secret = b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:
+        raise OAuthError(401, "invalid_client", "The OAuth client was not found.") from None
+    return {"client_id": client_id, "client_secret": client_secret}
 
 
 def _challenge(verifier: str, method: str) -> str:

@@ -18,7 +18,7 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        names = ("--port", "--bigquery-port", "--notion-port", "--hubspot-port")
+        names = ("--port", "--bigquery-port", "--notion-port", "--hubspot-port", "--google-port")
         self.ports = {name: free_port() for name in names}
 
     def command(self, *arguments: str) -> list[str]:

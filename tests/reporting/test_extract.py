@@ -9,7 +9,7 @@ import pytest
 from google.cloud import bigquery
 
 from reporting.entities import HUBSPOT, NOTION
-from reporting.extract import LARGE_ROW_COUNT, extract, is_swept_lately
+from reporting.extract import LARGE_PAGE_COUNT, extract, is_swept_lately
 from reporting.landing import Landing, Refresh
 from reporting.readers import open_reader
 from reporting.settings import Settings, read_settings
@@ -23,6 +23,7 @@ from reporting.window import Window, WindowError
 from tests.notion_server import START, Notion, iso, reader_over
 
 DAILY = NOTION[0]
+LARGE = LARGE_PAGE_COUNT * DAILY.page_size
 DATE = {"Date": {"id": "d", "name": "Date", "type": "date"}}
 
 
@@ -197,7 +198,7 @@ def test_an_entity_can_be_switched_off(rounds: Round) -> None:
 
 @pytest.mark.parametrize(
     ("age", "rows", "expected"),
-    [(1, LARGE_ROW_COUNT + 1, True), (1, LARGE_ROW_COUNT, False), (7, LARGE_ROW_COUNT + 1, False)],
+    [(5, LARGE + 1, True), (5, LARGE, False), (6, LARGE + 1, False)],
 )
 def test_a_large_entity_is_swept_every_six_days(rounds: Round, age: int, rows: int, expected: bool) -> None:
     assert not is_swept_lately(rounds.client, rounds.settings, DAILY)

@@ -2,38 +2,28 @@ with
 
 participations as (
 
-    select
-        contact_id,
-        engagements.engagement_id,
-        engagements.type,
-        engagements.occurred_at,
-        date(engagements.occurred_at, {{ timezone() }}) as day_on,
-        engagements.status,
-        engagements.is_touch
-    from {{ ref('engagements') }} as engagements
-    cross join unnest(engagements.contact_ids) as contact_id
-    where engagements.occurred_at is not null
+    select * from {{ ref('int_people__participations') }}
 
 ),
 
 touches as (
 
     select * from participations
-    where is_touch and occurred_at <= {{ now() }}
+    where is_past_touch
 
 ),
 
 touched as (
 
     select
-        contact_id,
+        person_id,
         max(occurred_at) as last_touch_at,
         array_agg(type order by occurred_at desc, engagement_id asc limit 1)[safe_offset(0)] as last_touch_type,
         countif(day_on > date_sub({{ today() }}, interval 30 day)) as touches_30_days,
         countif(day_on > date_sub({{ today() }}, interval 90 day)) as touches_90_days,
         countif(day_on > date_sub({{ today() }}, interval 365 day)) as touches_365_days
     from touches
-    group by contact_id
+    group by person_id
 
 ),
 
@@ -41,7 +31,7 @@ touched as (
 touch_days as (
 
     select distinct
-        contact_id,
+        person_id,
         day_on
     from touches
     where day_on > date_sub({{ today() }}, interval 365 day)
@@ -51,8 +41,8 @@ touch_days as (
 gaps as (
 
     select
-        contact_id,
-        date_diff(day_on, lag(day_on) over (partition by contact_id order by day_on), day) as gap_days
+        person_id,
+        date_diff(day_on, lag(day_on) over (partition by person_id order by day_on), day) as gap_days
     from touch_days
 
 ),
@@ -60,10 +50,10 @@ gaps as (
 ranked_gaps as (
 
     select
-        contact_id,
+        person_id,
         gap_days,
-        row_number() over (partition by contact_id order by gap_days) as place,
-        count(*) over (partition by contact_id) as gap_count
+        row_number() over (partition by person_id order by gap_days) as place,
+        count(*) over (partition by person_id) as gap_count
     from gaps
     where gap_days is not null
 
@@ -73,20 +63,20 @@ ranked_gaps as (
 cadences as (
 
     select
-        contact_id,
+        person_id,
         avg(gap_days) as cadence_days
     from ranked_gaps
     where
         gap_count >= 2
         and 2 * place between gap_count and gap_count + 2
-    group by contact_id
+    group by person_id
 
 ),
 
 planned as (
 
     select
-        contact_id,
+        person_id,
         min(occurred_at) as next_touch_at,
         array_agg(type order by occurred_at asc, engagement_id asc limit 1)[safe_offset(0)] as next_touch_type
     from participations
@@ -101,18 +91,43 @@ planned as (
             and coalesce(status, '') != 'completed'
             and day_on >= {{ today() }}
         )
-    group by contact_id
+    group by person_id
+
+),
+
+-- Whoever was born on 29 February has the last day of February in other years.
+birthdays as (
+
+    select
+        person_id,
+        array(
+            select day_on
+            from
+                unnest([
+                    {{ birthday_in('extract(year from ' ~ today() ~ ')') }},
+                    {{ birthday_in('extract(year from ' ~ today() ~ ') + 1') }}
+                ]) as day_on
+            where day_on >= {{ today() }}
+            order by day_on
+        )[safe_offset(0)] as next_birthday_on
+    from {{ ref('people') }}
+    where
+        birth_month between 1 and 12
+        and birth_day between 1 and 31
 
 ),
 
 joined as (
 
     select
-        contacts.contact_id,
-        contacts.full_name,
-        contacts.email,
-        contacts.company_name,
-        contacts.owner,
+        people.person_id,
+        people.full_name,
+        people.email,
+        people.company_name,
+        people.owner,
+        people.sources,
+        people.birth_year,
+        birthdays.next_birthday_on,
         touched.last_touch_at,
         touched.last_touch_type,
         planned.next_touch_at,
@@ -122,17 +137,36 @@ joined as (
         coalesce(touched.touches_365_days, 0) as touches_365_days,
         cadences.cadence_days,
         date_diff({{ today() }}, date(touched.last_touch_at, {{ timezone() }}), day) as days_since_last_touch
-    from {{ ref('contacts') }} as contacts
+    from {{ ref('people') }} as people
     left join touched
-        on contacts.contact_id = touched.contact_id
+        on people.person_id = touched.person_id
     left join cadences
-        on contacts.contact_id = cadences.contact_id
+        on people.person_id = cadences.person_id
     left join planned
-        on contacts.contact_id = planned.contact_id
+        on people.person_id = planned.person_id
+    left join birthdays
+        on people.person_id = birthdays.person_id
 
 )
 
 select
-    *,
-    days_since_last_touch > greatest(2 * cadence_days, 30) as is_going_cold
+    person_id,
+    full_name,
+    email,
+    company_name,
+    owner,
+    sources,
+    last_touch_at,
+    last_touch_type,
+    next_touch_at,
+    next_touch_type,
+    touches_30_days,
+    touches_90_days,
+    touches_365_days,
+    cadence_days,
+    days_since_last_touch,
+    days_since_last_touch > greatest(2 * cadence_days, 30) as is_going_cold,
+    next_birthday_on,
+    date_diff(next_birthday_on, {{ today() }}, day) as days_to_birthday,
+    extract(year from next_birthday_on) - birth_year as age_at_birthday
 from joined

@@ -1,5 +1,6 @@
 """What can be wrong with a connection, and what to do about it. Nothing here shows a secret."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +15,12 @@ from reporting.entities import HUBSPOT, NOTION, Entity, NotionDatabase
 from reporting.settings import SWITCHED_OFF, SettingError, Settings, read_settings
 from reporting.sources import notion
 from reporting.sources.base import AccessDeniedError, NotFoundError, SourceError
+from reporting.sources.google_contacts.api import Account, authorized_user
 from reporting.sources.http import Policy
 from reporting.sources.hubspot import api as hubspot
 from reporting.sources.notion import NotionSource
 from reporting.warehouse.client import connect
+from reporting.warehouse.phones import check_region
 
 # Someone waits for the answer: a check is less patient than a run at night.
 IMPATIENT = Policy(requests_per_second=3.0, attempts=3, longest_total=30.0, longest_backoff=5.0, timeout=20.0)
@@ -60,7 +63,7 @@ def check_notion(variables: Mapping[str, str]) -> Iterator[Finding]:
     """The token, and each habits database."""
     connection = variables.get("AIRFLOW_CONN_NOTION")
     if not connection:
-        is_well = bool(variables.get("AIRFLOW_CONN_HUBSPOT"))
+        is_well = any(variables.get(f"AIRFLOW_CONN_{other}") for other in ("HUBSPOT", "GOOGLE"))
         yield Finding("Notion", is_well, "is not configured. Run script/connect notion.")
         return
     source = None
@@ -128,6 +131,43 @@ def hubspot_refusal(portal: hubspot.HubSpot, entity: Entity) -> AccessDeniedErro
     except AccessDeniedError as error:
         return error
     return None
+
+
+def google_account(connection: str) -> Account:
+    """The account of AIRFLOW_CONN_GOOGLE's value. Raises `CommandError` when it holds no authorized user."""
+    fields = configuration.connection_fields("GOOGLE", connection)
+    extra = fields.get("extra") or {}
+    try:
+        user = authorized_user(json.loads(extra) if isinstance(extra, str) else extra)
+    except (SourceError, ValueError):
+        user = None
+    if user is None:
+        raise CommandError("the connection 'google' holds no authorized user. Run script/google-login.")
+    return Account(user, fields.get("host"), IMPATIENT)
+
+
+def check_google(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """The login, whether it may read contacts, and the country of their telephone numbers."""
+    connection = variables.get("AIRFLOW_CONN_GOOGLE")
+    if not connection:
+        yield Finding("Google", True, "is not configured, and so not read. script/google-login does it.")
+        return
+    try:
+        settings = read_settings(variables)
+        check_region(settings.default_region)
+        account = google_account(connection)
+    except (CommandError, SettingError, SourceError) as error:
+        yield Finding("Google", False, str(error))
+        return
+    try:
+        yield Finding("Google", True, f"the login is good; it may read {account.count()} contacts.")
+    except SourceError as error:
+        yield Finding("Google", False, str(error))
+    finally:
+        account.close()
+    if settings.default_region is None:
+        text = "is not set: telephone numbers without a country have no E.164 form."
+        yield Finding("REPORTING_DEFAULT_REGION", True, text)
 
 
 def check_bigquery(variables: Mapping[str, str]) -> Iterator[Finding]:

@@ -162,6 +162,16 @@ def token_connection(token: str, host: str | None = None) -> str:
     return json.dumps(connection | ({"host": host} if host else {}))
 
 
+def google_connection(user: Mapping[str, str], host: str | None = None) -> str:
+    """The Airflow connection `google` as the value of AIRFLOW_CONN_GOOGLE; `user` is an authorized user."""
+    # Heavy: Google's client.
+    from reporting.sources.google_contacts.api import SCOPE
+
+    extra = {"credential_config_file": json.dumps(dict(user)), "scope": SCOPE}
+    connection = {"conn_type": "google_cloud_platform", "extra": extra}
+    return json.dumps(connection | ({"host": host} if host else {}))
+
+
 def local_bigquery_connection(project: str) -> str:
     """The Airflow connection `bigquery` for a local one, which checks no signature.
 
@@ -188,9 +198,8 @@ def connection_fields(name: str, value: str) -> dict[str, Any]:
         fields = None
     if not isinstance(fields, dict):
         # Not the value itself, which may be a token.
-        raise CommandError(
-            f"AIRFLOW_CONN_{name} is not a connection in JSON. Run script/connect {name.lower()}."
-        )
+        command = "script/google-login" if name == "GOOGLE" else f"script/connect {name.lower()}"
+        raise CommandError(f"AIRFLOW_CONN_{name} is not a connection in JSON. Run {command}.")
     return fields
 
 

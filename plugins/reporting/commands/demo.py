@@ -10,15 +10,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from reporting.commands import configuration, installation, processes, rounds
+from reporting.commands import configuration, installation, looks, processes, rounds
 from reporting.commands.errors import CommandError, end_on_signals, run
 from reporting.commands.installation import AIRFLOW_PORT, BIGQUERY_PORT, Installation
 from reporting.entities import ENTITIES
 from reporting.naming import DagId
+from sandbox.google import AUTHORIZED_USER
 from sandbox.serving import stand_in
 
 NOTION_PORT = 9060
 HUBSPOT_PORT = 9070
+GOOGLE_PORT = 9080
 PATIENCE_SECONDS = 900
 OWN_CONFIGURATION = ("AIRFLOW_", "REPORTING_", "BIGQUERY_", "GOOGLE_", "DBT_")
 
@@ -37,6 +39,7 @@ def main() -> int:
     parser.add_argument(
         "--hubspot-port", type=int, default=HUBSPOT_PORT, help="HubSpot stand-in (%(default)s)"
     )
+    parser.add_argument("--google-port", type=int, default=GOOGLE_PORT, help="Google stand-in (%(default)s)")
     parser.add_argument(
         "--data", type=Path, default=installation.default_state("demo"), help="where it keeps its state"
     )
@@ -50,10 +53,11 @@ def main() -> int:
         state = stack.enter_context(configuration.state_folder(options.data.resolve()))
         notion = _stand_in(stack, console, state, "Notion", options.notion_port)
         hubspot = _stand_in(stack, console, state, "HubSpot", options.hubspot_port)
+        google = _stand_in(stack, console, state, "Google", options.google_port)
         demo = stack.enter_context(
             installation.running(
                 state,
-                _variables(notion, hubspot),
+                _variables(notion, hubspot, google),
                 console,
                 port=options.port,
                 bigquery_port=options.bigquery_port,
@@ -75,7 +79,10 @@ def main() -> int:
         )
         _show(demo, console, started_at, time.monotonic() - begun)
         if not options.once:
-            console.print(f"Notion stand-in: {notion}\nHubSpot stand-in: {hubspot}\nServing until Ctrl-C.")
+            console.print(
+                f"Notion stand-in: {notion}\nHubSpot stand-in: {hubspot}\nGoogle stand-in: {google}\n"
+                "Serving until Ctrl-C."
+            )
             threading.Event().wait()
     return 0
 
@@ -96,10 +103,13 @@ def _stand_in(stack: ExitStack, console: Console, state: Path, title: str, port:
         raise CommandError(str(error)) from None
 
 
-def _variables(notion: str, hubspot: str) -> dict[str, str]:
+def _variables(notion: str, hubspot: str, google: str) -> dict[str, str]:
     return {
         "AIRFLOW_CONN_NOTION": configuration.token_connection("ntn_sample", notion),
         "AIRFLOW_CONN_HUBSPOT": configuration.token_connection("pat-sample", hubspot),
+        "AIRFLOW_CONN_GOOGLE": configuration.google_connection(AUTHORIZED_USER, google),
+        # Where those live who wrote the sample's telephone numbers without a country.
+        "REPORTING_DEFAULT_REGION": "DE",
         # Only what is asked for runs, so that the table shows what this round did.
         "REPORTING_SCHEDULE_CHANGED": "none",
         "REPORTING_SCHEDULE_FULL": "none",
@@ -114,11 +124,11 @@ def _show(demo: Installation, console: Console, started_at: datetime, seconds: f
     console.print()
     console.print(rounds.ledger_table(rounds.ledger_lines(demo.client, demo.settings, started_at)))
     console.print()
-    console.print(rounds.habits_look(demo.client, demo.settings))
-    console.print()
-    console.print(rounds.relationships_look(demo.client, demo.settings))
+    for look in (looks.habits, looks.people, looks.matches, looks.relationships, looks.birthdays):
+        console.print(look(demo.client, demo.settings))
+        console.print()
     console.print(
-        f"\nDone in {seconds:.0f} s. Airflow: {demo.address}  user admin  password {demo.prepared.password}",
+        f"Done in {seconds:.0f} s. Airflow: {demo.address}  user admin  password {demo.prepared.password}",
         soft_wrap=True,
     )
 

@@ -20,7 +20,7 @@ from reporting.commands.installation import AIRFLOW_PORT, BIGQUERY_PORT
 from reporting.entities import ENTITIES, Entity
 from reporting.extract import is_swept_lately
 from reporting.naming import DagId
-from reporting.settings import Settings
+from reporting.settings import SWITCHED_OFF, Settings
 from reporting.warehouse import builds, states
 
 SWEEP_INTERVAL = timedelta(hours=20)
@@ -58,7 +58,9 @@ def main() -> int:
             if configuration.is_set(f"AIRFLOW_CONN_{entity.source.upper()}", variables)
         ]
         if not configured:
-            raise CommandError("no source is configured. Run script/connect notion or hubspot first.")
+            raise CommandError(
+                "no source is configured. Run script/connect notion or hubspot, or script/google-login, first."
+            )
         running = stack.enter_context(
             installation.running(
                 state, variables, console, port=options.port, bigquery_port=options.bigquery_port
@@ -68,7 +70,8 @@ def main() -> int:
         due = [
             dag_id
             for entity in configured
-            if (dag_id := due_dag(running.client, running.settings, entity, options.full))
+            if running.settings.names.get(entity.table) != SWITCHED_OFF
+            and (dag_id := due_dag(running.client, running.settings, entity, options.full))
         ]
         rounds.run_round(
             running.api,

@@ -1,10 +1,11 @@
 """From Airflow's connections to clients of the warehouse and of the sources.
 
-| Connection | Type          | What it holds                                                       |
-|------------|---------------|---------------------------------------------------------------------|
-| `notion`   | `http`        | the integration's token as password; a host only for a stand-in     |
-| `hubspot`  | `http`        | the private app's token as password; a host only for a stand-in     |
-| `bigquery` | `gcpbigquery` | the Google service account; not looked at with a local BigQuery     |
+| Connection | Type                    | What it holds                                                                   |
+|------------|-------------------------|---------------------------------------------------------------------------------|
+| `notion`   | `http`                  | the integration's token as password; a host only for a stand-in                 |
+| `hubspot`  | `http`                  | the private app's token as password; a host only for a stand-in                 |
+| `google`   | `google_cloud_platform` | the authorized user as `credential_config_file`, its `scope`; a host as above   |
+| `bigquery` | `gcpbigquery`           | the Google service account; not looked at with a local BigQuery                 |
 """
 
 import json
@@ -20,7 +21,7 @@ from reporting.settings import Settings
 from reporting.sources.base import Reader
 from reporting.warehouse.client import connect
 
-TITLES = {"notion": "Notion", "hubspot": "HubSpot"}
+TITLES = {"notion": "Notion", "hubspot": "HubSpot", "google": "Google Contacts"}
 BIGQUERY = "bigquery"
 
 
@@ -55,12 +56,26 @@ def reader(settings: Settings, entity: Entity) -> Reader:
     Raises `NotConfiguredError`, and `NotReadError` when the entity is switched off.
     """
     connection = _connection(entity.source)
-    if connection is None or not connection.password:
+    secret = _secret(entity.source, connection) if connection else None
+    if connection is None or not secret:
+        what, command = "a token as its password", f"script/connect {entity.source}"
+        if entity.source == "google":
+            what, command = "an authorized user as its credential_config_file", "script/google-login"
         raise NotConfiguredError(
-            f"{TITLES[entity.source]} is not configured: there is no Airflow connection '{entity.source}' with a token "
-            f"as its password. Run script/connect {entity.source}."
+            f"{TITLES[entity.source]} is not configured: there is no Airflow connection '{entity.source}' with {what}. "
+            f"Run {command}."
         )
-    return open_reader(settings, entity, connection.password, _base_url(connection))
+    return open_reader(settings, entity, secret, _base_url(connection))
+
+
+def _secret(source: str, connection: Connection) -> str | None:
+    if source != "google":
+        return connection.password
+    # Heavy: Google's client.
+    from reporting.sources.google_contacts.api import authorized_user
+
+    user = authorized_user(connection.extra_dejson)
+    return json.dumps(user) if user else None
 
 
 def _connection(name: str) -> Connection | None:

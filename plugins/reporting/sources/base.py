@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
 
 DeletedReason = Literal["trashed", "archived", "merged", "missing"]
+# What the sources call a record's key.
+KEYS = ("id", "resourceName")
 
 
 class SourceError(Exception):
@@ -50,7 +52,7 @@ class Record:
     @property
     def id(self) -> str | None:
         """The record's key; None when the source gave none, and then it cannot be loaded."""
-        key = self.payload.get("id")
+        key = next((self.payload[name] for name in KEYS if name in self.payload), None)
         return None if key is None or key == "" else str(key)
 
 
@@ -147,3 +149,19 @@ class WindowReader(Reader, Protocol):
 
         What was changed again after `until` is not in it.
         """
+
+
+@runtime_checkable
+class SyncReader(Reader, Protocol):
+    """A reader of a source that remembers what it gave: a token stands for a read, and leads to what changed since."""
+
+    @property
+    def sync_token(self) -> str | None:
+        """Where the next read may begin; known when this one has come to its end."""
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether everything is read, whatever was asked for; known with the first page."""
+
+    def resume_at(self, sync_token: str | None) -> None:
+        """Have a read of what changed begin where another ended; without a token, or an old one, it is a sweep."""

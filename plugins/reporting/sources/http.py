@@ -64,8 +64,9 @@ class PoliteTransport(httpx.BaseTransport):
     A successful answer is whole when its body arrived to the end and is JSON: a proxy's HTML page and a
     body cut short are asked for again like any other passing fault.
 
-    Raises `SourceUnavailableError` when the policy's patience ends, and at once what `refusal` makes of an answer
-    that no patience will mend. Counts what it sent in `request_count`,
+    `is_passing` names answers worth asking for again besides those of `RETRIED_STATUSES`. Raises
+    `SourceUnavailableError` when the policy's patience ends, and at once what `refusal` makes of an answer that no
+    patience will mend. Counts what it sent in `request_count`,
     and keeps the server's clock of the first answer in `server_started_at` (None while unknown).
     """
 
@@ -76,12 +77,14 @@ class PoliteTransport(httpx.BaseTransport):
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         refusal: Callable[[httpx.Response], SourceError | None] = lambda _: None,
+        is_passing: Callable[[httpx.Response], bool] = lambda _: False,
     ) -> None:
         self._policy = policy
         self._inner = inner or httpx.HTTPTransport()
         self._sleep = sleep
         self._monotonic = monotonic
         self._refusal = refusal
+        self._is_passing = is_passing
         self._next_at: dict[str, float] = {}
         self.request_count = 0
         self.server_started_at: datetime | None = None
@@ -135,7 +138,7 @@ class PoliteTransport(httpx.BaseTransport):
         refused = self._refusal(whole)
         if refused is not None:
             raise refused
-        if whole.status_code in RETRIED_STATUSES:
+        if whole.status_code in RETRIED_STATUSES or self._is_passing(whole):
             raise _PassingError(f"HTTP {whole.status_code}", _retry_after(whole))
         if whole.is_success and not _is_json(whole):
             raise _PassingError(f"HTTP {whole.status_code} whose body is not JSON")

@@ -13,9 +13,10 @@ from reporting.entities import Entity, HubSpotObject
 from reporting.landing import Manifest
 from reporting.settings import Settings
 from reporting.sources.base import Record
-from reporting.sources.hubspot.api import as_text, content_hash
+from reporting.sources.hubspot.api import PHONES, as_text, content_hash
 from reporting.sources.hubspot.associations import FIELDS
 from reporting.warehouse.columns import column, text
+from reporting.warehouse.phones import e164
 
 STAGES = sa.ARRAY(
     STRUCT(
@@ -28,6 +29,8 @@ STAGES = sa.ARRAY(
     )
 )
 
+E164 = "The number in its E.164 form; null where its country cannot be told."
+
 
 def columns(entity: Entity) -> list[sa.Column[Any]]:
     """The columns of `entity` before the loader's."""
@@ -39,6 +42,7 @@ def columns(entity: Entity) -> list[sa.Column[Any]]:
             column("archived", sa.Boolean(), "Whether the object was in the recycling bin when it was read."),
             column("archived_at", sa.TIMESTAMP(), "When the object was put into the recycling bin."),
             *(text(name, each.description) for name, each in entity.properties.items()),
+            *(text(f"{name}_e164", E164) for name in _phones(entity)),
         ]
     return _OTHERS[entity.name]()
 
@@ -52,6 +56,10 @@ def row(entity: Entity, record: Record, manifest: Manifest, settings: Settings) 
             **_times(payload),
             "archived_at": payload.get("archivedAt"),
             **{name: payload["properties"].get(name) for name in entity.properties},
+            **{
+                f"{name}_e164": e164(payload["properties"].get(name), default_region=settings.default_region)
+                for name in _phones(entity)
+            },
         }
     if entity.name == "owners":
         return {
@@ -72,6 +80,11 @@ def row(entity: Entity, record: Record, manifest: Manifest, settings: Settings) 
             "stages": [_stage(stage) for stage in payload.get("stages") or []],
         }
     return {name: payload.get(name) for name in FIELDS}
+
+
+def _phones(entity: HubSpotObject) -> tuple[str, ...]:
+    """Only people are told apart by their numbers."""
+    return PHONES if entity.name == "contacts" else ()
 
 
 def _times(payload: Any) -> dict[str, Any]:
@@ -95,9 +108,12 @@ def _stage(stage: Any) -> dict[str, str | None]:
     return {name: as_text(value) for name, value in values.items()}
 
 
-def stamps(record: Record) -> dict[str, Any]:
+def stamps(record: Record, settings: Settings) -> dict[str, Any]:
     """What the loader keeps of a record's content and times; one in the recycling bin is deleted."""
-    made = {"_source_updated_at": record.payload.get("updatedAt"), "_content_hash": content_hash(record)}
+    made = {
+        "_source_updated_at": record.payload.get("updatedAt"),
+        "_content_hash": content_hash(record, settings.default_region),
+    }
     if record.payload.get("archived") and "properties" in record.payload:
         made |= {"_deleted_at": record.payload.get("archivedAt"), "_deleted_reason": "archived"}
     return made

@@ -61,6 +61,7 @@ def append(
         "rows_tombstoned": ("INT64", counts.tombstoned),
         "rows_rejected": ("INT64", manifest.rejected_count),
         "content_digest": ("STRING", manifest.content_digest),
+        "sync_token": ("STRING", manifest.sync_token),
         "schema_digest": ("STRING", manifest.schema_digest),
         "request_count": ("INT64", manifest.request_count),
         "is_complete": ("BOOL", manifest.is_complete),

@@ -81,7 +81,7 @@ def row(entity: Entity, record: Record, manifest: Manifest, settings: Settings) 
     return made
 
 
-def stamps(record: Record) -> dict[str, Any]:
+def stamps(record: Record, settings: Settings) -> dict[str, Any]:
     """What the loader keeps of a page's content and times."""
     return {
         "_source_updated_at": record.payload["last_edited_time"],

@@ -25,7 +25,7 @@ def rows_of(entity: Entity, manifest: Manifest, pages: Iterator[Page], settings:
         for record in page.records:
             if record.id is None:
                 continue
-            stamps = source.stamps(record)
+            stamps = source.stamps(record, settings)
             if stamps.get("_deleted_reason") and not stamps.get("_deleted_at"):
                 stamps["_deleted_at"] = page.requested_at.isoformat()
             yield {

@@ -39,11 +39,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`cursor_at` is where a `changed` read begins, None while nothing was read. `changes` are the last two runs that
-    changed the table, the latest first. `schema_digest` stands for the source's own schema, None before it was recorded.
+    """`cursor_at` is where a `changed` read begins, None while nothing was read; `sync_token` is the same in the words of
+    a source that has such tokens, from the latest run. `changes` are the last two runs that changed the table, the
+    latest first. `schema_digest` stands for the source's own schema, None before it was recorded.
     """
 
     cursor_at: datetime | None = None
+    sync_token: str | None = None
     sweep: Run | None = None
     changes: tuple[Run, ...] = ()
     schema_digest: str | None = None
@@ -94,7 +96,7 @@ def forget(settings: Settings, entity: Entity) -> None:
 def _query(client: bigquery.Client, settings: Settings) -> dict[str, State]:
     sql = f"""
         SELECT CONCAT(source, '__', entity) AS name, run_id, refresh, started_at, committed_at, cursor_at,
-            rows_read, request_count, content_digest, schema_digest,
+            rows_read, request_count, content_digest, sync_token, schema_digest,
             rows_inserted + rows_updated + rows_tombstoned > 0 AS is_change
         FROM `{settings.dataset("ops")}.sync_runs`
         WHERE is_complete
@@ -122,6 +124,8 @@ def _state(rows: list[Any]) -> State:
     described = sorted((row for row in rows if row["schema_digest"]), key=lambda row: row["started_at"])
     return State(
         cursor_at=max((row["cursor_at"] for row in rows if row["cursor_at"]), default=None),
+        # The latest to begin, and not to be loaded: a load that was late has an older token.
+        sync_token=max(rows, key=lambda row: row["started_at"])["sync_token"],
         sweep=_run(sweeps[-1]) if sweeps else None,
         changes=tuple(_run(row) for row in changes[:2]),
         schema_digest=described[-1]["schema_digest"] if described else None,
@@ -189,6 +193,7 @@ def _stamp(at: Any) -> str:
 def _parsed(fields: dict[str, Any]) -> State:
     return State(
         cursor_at=_time(fields["cursor_at"]),
+        sync_token=fields["sync_token"],
         sweep=_parsed_run(fields["sweep"]) if fields["sweep"] else None,
         changes=tuple(_parsed_run(each) for each in fields["changes"]),
         schema_digest=fields["schema_digest"],

@@ -5,10 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from reporting.entities import ENTITIES, Entity
-from reporting.warehouse import hubspot, notion
+from reporting.warehouse import google_contacts, hubspot, notion
 from reporting.warehouse.columns import JSON, column
 
-SOURCES = {"notion": notion, "hubspot": hubspot}
+SOURCES = {"notion": notion, "hubspot": hubspot, "google": google_contacts}
 
 # Written by the MERGE, and so not in a stage table.
 MERGED_COLUMNS = ("_first_seen_at", "_loaded_at", "_run_id")
@@ -86,6 +86,11 @@ def sync_runs(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
             "content_digest",
             sa.String(),
             "Digest of everything that a sweep read; equal means that the source did not change in between.",
+        ),
+        column(
+            "sync_token",
+            sa.String(),
+            "Where the source itself says that the next changed read begins; null where it does not.",
         ),
         column(
             "schema_digest",

@@ -11,12 +11,14 @@ from typing import Any
 
 import httpx
 
+from sandbox.google import AUTHORIZED_USER
+
 CONNECTIONS = "/v1/people/me/connections"
 GROUPS = "/v1/contactGroups"
 FIELDS = {"personFields": "metadata,names,emailAddresses"}
 SYNC = {**FIELDS, "requestSyncToken": "true"}
-CLIENT = {"client_id": "1-invented.apps.googleusercontent.com", "client_secret": "invented-client-secret"}
-REFRESH = {**CLIENT, "refresh_token": "1//invented-refresh-token", "grant_type": "refresh_token"}
+CLIENT = {name: AUTHORIZED_USER[name] for name in ("client_id", "client_secret")}
+REFRESH = {**AUTHORIZED_USER, "grant_type": "refresh_token"}
 DOCUMENT = json.loads(
     (importlib.resources.files("googleapiclient") / "discovery_cache/documents/people.v1.json").read_text()
 )

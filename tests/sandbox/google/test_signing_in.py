@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from tests.sandbox.google.account import CLIENT, CONNECTIONS, REFRESH, Account
@@ -51,6 +52,17 @@ def test_a_refresh_token_gives_access_tokens(google: Account) -> None:
     assert (answer["expires_in"], answer["scope"], answer["token_type"]) == (3599, SCOPE, "Bearer")
     headers = {"Authorization": f"Bearer {answer['access_token']}"}
     assert google.http.get(CONNECTIONS, params=FIELDS, headers=headers).status_code == 200
+
+
+def test_an_app_may_say_who_it_is_in_a_header(google: Account) -> None:
+    body = {name: value for name, value in REFRESH.items() if name not in CLIENT}
+    right, wrong = tuple(CLIENT.values()), (CLIENT["client_id"], "other")
+    # The Authorization header of the account itself is an access token's.
+    assert httpx.post(f"{google.address}/token", data=body, auth=right).status_code == 200
+    refused = httpx.post(f"{google.address}/token", data=body, auth=wrong)
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+    broken = httpx.post(f"{google.address}/token", data=body, headers={"Authorization": "Basic *"})
+    assert (broken.status_code, broken.json()["error"]) == (401, "invalid_client")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ renamed as (
         {{ hubspot_value('lastname') }} as last_name,
         {{ hubspot_value('phone') }} as phone,
         {{ hubspot_value('mobilephone') }} as mobile_phone,
+        phone_e164,
+        mobilephone_e164 as mobile_phone_e164,
         {{ hubspot_value('company') }} as company_as_typed,
         {{ hubspot_value('jobtitle') }} as job_title,
         {{ hubspot_value('city') }} as city,

@@ -14,10 +14,19 @@ from reporting.sources.hubspot.objects import ObjectReader
 __all__ = ["HubSpot", "reader"]
 
 
-def reader(portal: HubSpot, entity: Entity, switched_off: frozenset[str] = frozenset()) -> Reader:
-    """The reader of `entity`. `switched_off` are types whose associations are not read."""
+def reader(
+    portal: HubSpot,
+    entity: Entity,
+    switched_off: frozenset[str] = frozenset(),
+    default_region: str | None = None,
+) -> Reader:
+    """The reader of `entity`.
+
+    `switched_off` are types whose associations are not read. `default_region` is that of telephone numbers, on which a
+    row's content depends.
+    """
     if isinstance(entity, HubSpotObject):
-        return ObjectReader(portal, entity)
+        return ObjectReader(portal, entity, default_region)
     if entity.name == "owners":
         return OwnersReader(portal)
     if entity.name == "pipelines":

@@ -33,6 +33,8 @@ DEFAULT_VERSION = "2026-09"
 POLICY = Policy(requests_per_second=9.0, path_paces=(("/search", 4.0),))
 LIST_LIMIT = 100
 PAGE_REPEATS = 5
+# Properties that hold a telephone number.
+PHONES = ("phone", "mobilephone")
 
 JsonObject = dict[str, Any]
 
@@ -126,8 +128,9 @@ class HubSpot:
 class PortalReader:
     """What the readers of a portal have in common."""
 
-    def __init__(self, portal: HubSpot) -> None:
+    def __init__(self, portal: HubSpot, default_region: str | None = None) -> None:
         self.portal = portal
+        self._region = default_region
 
     @property
     def request_count(self) -> int:
@@ -160,17 +163,19 @@ class PortalReader:
 
     def content_hash(self, record: Record) -> str:
         """SHA-256 over the record."""
-        return content_hash(record)
+        return content_hash(record, self._region)
 
     def close(self) -> None:
         """Close the connections."""
         self.portal.close()
 
 
-def content_hash(record: Record) -> str:
+def content_hash(record: Record, default_region: str | None = None) -> str:
     """SHA-256 over a record, the same whichever endpoint gave it.
 
-    List, search and batch read agree in the properties, and differ in what they say of one that is not set.
+    List, search and batch read agree in the properties, and differ in what they say of one that is not set. The region
+    is content, since telephone numbers are completed with it: after a change of the setting the next sweep brings every
+    row with a number again.
     """
     payload = record.payload
     content: Any = dict(payload)
@@ -180,6 +185,8 @@ def content_hash(record: Record) -> str:
             "archived": bool(payload.get("archived")),
             "properties": {name: value for name, value in payload["properties"].items() if value is not None},
         }
+        if any(content["properties"].get(name) for name in PHONES):
+            content["region"] = default_region
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -44,8 +44,8 @@ KINDS = {"number": "number", "datetime": "datetime", "date": "datetime", "bool":
 class ObjectReader(PortalReader):
     """Reads one type of object with all of its properties."""
 
-    def __init__(self, portal: HubSpot, entity: HubSpotObject) -> None:
-        super().__init__(portal)
+    def __init__(self, portal: HubSpot, entity: HubSpotObject, default_region: str | None = None) -> None:
+        super().__init__(portal, default_region)
         self._entity = entity
         self._kind = entity.name
         self._path = portal.path("objects", self._kind)

@@ -6,8 +6,8 @@ from alembic import op
 from reporting.settings import read_settings
 from reporting.warehouse.schema import drop_table
 
-revision = "0010"
-down_revision = "0007"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,14 @@
+-- Links of one person that end in two: more hops are needed in the macro `components`.
+select
+    links.record_a,
+    links.record_b,
+    links.evidence
+from {{ ref('int_people__links') }} as links
+inner join {{ ref('int_people__connected') }} as one
+    on links.record_a = one.record_id
+inner join {{ ref('int_people__connected') }} as other
+    on links.record_b = other.record_id
+where
+    links.is_join
+    and not links.is_attaching
+    and one.component != other.component

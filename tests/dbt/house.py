@@ -1,0 +1,61 @@
+"""A migrated warehouse on the local BigQuery, and dbt over it as production starts it."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.cloud import bigquery
+
+from reporting import dbt
+from reporting.settings import Settings, read_settings
+from reporting.warehouse import schema
+from reporting.warehouse.client import connect
+
+
+class House:
+    """A warehouse, and dbt on a day."""
+
+    def __init__(self, client: bigquery.Client, settings: Settings, today: date) -> None:
+        self.client, self.settings, self.today = client, settings, today
+
+    def mart(self, name: str) -> str:
+        return f"{self.settings.dataset('marts')}.{name}"
+
+    def dbt(self, *select: str, full_refresh: bool = False) -> dict[str, tuple[str, str]]:
+        """Status and statement of each node that a build of `select` ran."""
+        dbt.forget_results(self.settings)
+        done = subprocess.run(
+            dbt.build_command(self.settings, select, full_refresh),
+            env=dbt.environment(self.settings) | {"REPORTING_TODAY": self.today.isoformat()},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=500,
+        )
+        assert done.returncode == 0, done.stdout
+        path = dbt.target_folder(self.settings) / "run_results.json"
+        results = json.loads(path.read_text())["results"]
+        return {each["unique_id"]: (each["status"], each["compiled_code"]) for each in results}
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return [tuple(row.values()) for row in self.client.query(sql).result()]
+
+
+@contextmanager
+def migrated(
+    endpoint: str, state: Path, variables: Mapping[str, str]
+) -> Iterator[tuple[bigquery.Client, Settings]]:
+    """A client and settings of a local BigQuery at `endpoint` with every table; `variables` are the environment's."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"BIGQUERY_EMULATOR_HOST": endpoint, **variables}.items():
+            patch.setenv(name, value)
+        settings = replace(read_settings(), state=state)
+        client = connect(settings)
+        schema.upgrade(client)
+        yield client, settings
