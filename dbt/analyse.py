@@ -70,7 +70,7 @@ class Catalog:
 
     def add_itself(self, node: dict[str, Any]) -> None:
         """Make the relation of an incremental model, which reads what it built before, known as it is declared."""
-        if node["config"]["materialized"] == "incremental":
+        if node["config"].get("materialized") == "incremental":
             types = {name: column["data_type"] for name, column in node["columns"].items()}
             self.add_declared(plain_name(node["relation_name"]), types)
 

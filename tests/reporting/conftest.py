@@ -11,7 +11,7 @@ from reporting.warehouse.client import connect
 from tests.habit_rounds import Rounds
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_warehouse(
     bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[bigquery.Client, Settings]:

@@ -45,14 +45,14 @@ def test_failures_are_named(tmp_path: Path) -> None:
         {
             "unique_id": "test.reporting.not_null_habits_habit.1a2b",
             "status": "fail",
-            "message": "Got 2 results\nmore",
+            "message": "Database Error in test not_null (a.yml)\n  No such column\n  compiled code at b.sql",
         },
         {"unique_id": "model.reporting.habit_metrics", "status": "error", "message": None},
         {"unique_id": "test.reporting.later.9", "status": "skipped", "message": None},
     ]
     (folder / "run_results.json").write_text(json.dumps({"results": results}))
     assert dbt.failures(settings) == [
-        "test not_null_habits_habit: Got 2 results",
+        "test not_null_habits_habit: Database Error in test not_null (a.yml): No such column",
         "model habit_metrics: no message",
     ]
     dbt.forget_results(settings)

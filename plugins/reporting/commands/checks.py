@@ -49,8 +49,20 @@ def hubspot_portal(connection: str, version: str) -> hubspot.HubSpot:
 
 
 def token_of(connection: str, name: str) -> tuple[str, str | None]:
-    """Token and host of AIRFLOW_CONN_<NAME>'s value. Raises `CommandError` when it holds no token."""
+    """Token and host of AIRFLOW_CONN_<NAME>'s value; Google's token is an authorized user in JSON.
+
+    Raises `CommandError` when it holds none.
+    """
     fields = configuration.connection_fields(name.upper(), connection)
+    if name == "google":
+        extra = fields.get("extra") or {}
+        try:
+            user = authorized_user(json.loads(extra) if isinstance(extra, str) else extra)
+        except (SourceError, ValueError):
+            user = None
+        if user is None:
+            raise CommandError("the connection 'google' holds no authorized user. Run script/google-login.")
+        return json.dumps(user), fields.get("host")
     token = fields.get("password")
     if not token:
         raise CommandError(
@@ -135,15 +147,8 @@ def hubspot_refusal(portal: hubspot.HubSpot, entity: Entity) -> AccessDeniedErro
 
 def google_account(connection: str) -> Account:
     """The account of AIRFLOW_CONN_GOOGLE's value. Raises `CommandError` when it holds no authorized user."""
-    fields = configuration.connection_fields("GOOGLE", connection)
-    extra = fields.get("extra") or {}
-    try:
-        user = authorized_user(json.loads(extra) if isinstance(extra, str) else extra)
-    except (SourceError, ValueError):
-        user = None
-    if user is None:
-        raise CommandError("the connection 'google' holds no authorized user. Run script/google-login.")
-    return Account(user, fields.get("host"), IMPATIENT)
+    token, host = token_of(connection, "google")
+    return Account(json.loads(token), host, IMPATIENT)
 
 
 def check_google(variables: Mapping[str, str]) -> Iterator[Finding]:

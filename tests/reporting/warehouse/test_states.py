@@ -45,6 +45,8 @@ class Warehouse:
                 "rows_read": 3,
                 "request_count": 1,
                 "content_digest": None,
+                "sync_token": None,
+                "schema_digest": None,
                 "is_change": False,
                 **values,
             }
@@ -67,7 +69,7 @@ def warehouse() -> Iterator[Any]:
 def test_one_query_serves_every_entity_of_a_round(warehouse: Any, settings: Settings) -> None:
     assert states.read(warehouse, settings, DAILY).cursor_at == NOON
     assert states.read(warehouse, settings, WEEKLY) == State(
-        NOON, Run("run 1", NOON, NOON + timedelta(minutes=1), 3, 1, "d")
+        cursor_at=NOON, sweep=Run("run 1", NOON, NOON + timedelta(minutes=1), 3, 1, "d")
     )
     assert states.read(warehouse, settings, DAILY).cursor_at == NOON
     assert warehouse.query_count == 1
@@ -131,7 +133,11 @@ def test_a_table_holds_a_sweep_until_another_run_changes_it(
     def run(name: str, committed_at: datetime) -> Run:
         return Run(name, NOON, committed_at, 1, 1, "digest")
 
-    state = State(NOON, run("sweep", NOON + timedelta(minutes=5)), tuple(run(*each) for each in changes))
+    state = State(
+        cursor_at=NOON,
+        sweep=run("sweep", NOON + timedelta(minutes=5)),
+        changes=tuple(run(*each) for each in changes),
+    )
     assert state.holds("digest") is expected
     assert not state.holds("another")
     assert not State().holds("digest")
