@@ -167,6 +167,7 @@ def fingerprint_of(
         dict(settings.names),
         dict(settings.date_properties),
         settings.hubspot_version,
+        settings.default_region,
         _code(),
     )
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
