@@ -57,7 +57,8 @@ def running(
         variables = dict(variables) | _warehouse(stack, state, given, console, bigquery_port)
         environment = configuration.airflow_environment(state, port, variables)
         settings = _settings(environment)
-        client = _upgraded_warehouse(settings, environment, console)
+        console.print("Bringing the warehouse's schema to its newest revision ...")
+        client = upgraded_warehouse(settings, environment)
         console.print("Preparing Airflow's metadata database ...")
         prepared = processes.prepare(environment, state / "prepare.log", new_password)
         console.print("Starting Airflow: api-server, scheduler, dag-processor ...")
@@ -69,10 +70,8 @@ def running(
         yield Installation(address, api, client, settings, prepared)
 
 
-def _upgraded_warehouse(
-    settings: Settings, environment: Mapping[str, str], console: Console
-) -> bigquery.Client:
-    console.print("Bringing the warehouse's schema to its newest revision ...")
+def upgraded_warehouse(settings: Settings, environment: Mapping[str, str]) -> bigquery.Client:
+    """A client of the warehouse, which is at the code's revision. Raises `CommandError`."""
     try:
         client = connect(settings, configuration.google_credentials(environment))
         with _environment(environment):
