@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import psutil
 
+from reporting.commands import production
 from reporting.settings import ROOT
 from sandbox.serving import end_with_parent, free_port
 
@@ -21,7 +22,13 @@ JWT_SECRET = "jwt-" + "abcdefghijklmnopqrstuvwxyz0123456789" * 2
 SECRET_KEY = "session-" + "abcdefghijklmnopqrstuvwxyz0123456789"
 START_SECONDS = 240
 # As a reverse proxy on the same private network sends them; the last address is the one that it has seen itself.
-FRONT_END = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7:41234"}
+FRONT_END = {
+    "Host": "reporting.example",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-For": "203.0.113.7:41234",
+}
+# What a browser adds to a form that it sends.
+FROM_FORM = {"Referer": "https://reporting.example/auth/login/"}
 
 
 def environment(database_url: str, state: Path, bigquery: str, port: int) -> dict[str, str]:
@@ -52,6 +59,7 @@ class Production:
 
     def __init__(self, database_url: str, folder: Path, bigquery: str, **variables: str) -> None:
         self.port = free_port()
+        self.host = "127.0.0.1"
         self.folder = folder
         self.folder.mkdir(exist_ok=True)
         self.environment = environment(database_url, folder / "state", bigquery, self.port) | variables
@@ -63,7 +71,7 @@ class Production:
         """Start, and do not wait."""
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [ROOT / "script" / "start"],
+                [ROOT / "script" / "start", "--host", self.host],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=out,
@@ -139,6 +147,10 @@ class Production:
         answer = httpx.post(f"{self.address}/auth/token", json={"username": username, "password": password})
         answer.raise_for_status()
         return str(answer.json()["access_token"])
+
+    def airflow_environment(self) -> dict[str, str]:
+        """The environment that its processes have."""
+        return production.environment(self.environment, production.check(self.environment), self.host)
 
     def secrets(self) -> Mapping[str, str]:
         """Every secret of this installation, by name."""

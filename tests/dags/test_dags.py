@@ -15,6 +15,7 @@ from reporting.settings import ROOT
 EXPECTED = {
     "mart_personal__models__changed",
     "mart_personal__models__full",
+    "ops_airflow__canary__ping",
     "ops_warehouse__schema__upgrade",
     "ops_warehouse__sources__freshness",
     "raw_notion__daily_habits__changed",

@@ -21,6 +21,8 @@ def production(
 ) -> Iterator[Production]:
     """Production, running and healthy."""
     production = Production(cluster.url(), tmp_path_factory.mktemp("production"), bigquery_endpoint)
+    # As startup.txt does: what is reachable from outside is what these tests are about.
+    production.host = "0.0.0.0"  # noqa: S104
     try:
         production.start()
         yield production

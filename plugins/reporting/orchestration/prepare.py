@@ -9,14 +9,17 @@ made), the channels of alerts are tried when they are new, and nothing is signed
 """
 
 import argparse
+import hmac
 import json
 import os
 import secrets
 import sys
 
-from reporting import sign_in
+from reporting import alerts, sign_in
 
 ADMIN = "admin"
+# An Airflow variable: what the channels were when a message got through by each.
+CHANNELS_TRIED = "reporting_channels_tried"
 ADMIN_ROLE = "Admin"
 ADMIN_PASSWORD = "REPORTING_ADMIN_PASSWORD"  # noqa: S105  # the variable's name
 TOKEN_SECONDS = 24 * 3600
@@ -35,6 +38,7 @@ def main() -> int:
     _make_pools()
     if options.production:
         _production_admin()
+        _try_channels()
         return 0
     password, token = _admin(options.new_password)
     json.dump({"token": token, "password": password}, answer)
@@ -90,6 +94,35 @@ def _production_admin() -> None:
             )
         if not manager.add_user(ADMIN, ADMIN, ADMIN, f"{ADMIN}@localhost", role, password):
             raise SystemExit("the first admin could not be made; the lines above say why.")
+
+
+def _try_channels() -> None:
+    """Send one message by every channel and one ping, once for each configuration of them."""
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    values = [
+        os.environ.get(name, "")
+        for name in (alerts.EMAIL, alerts.SENDER, alerts.SMTP, alerts.WEBHOOK, alerts.PING)
+    ]
+    key = os.environ["AIRFLOW__API__SECRET_KEY"].encode()
+    mark = hmac.new(key, json.dumps(values).encode(), "sha256").hexdigest()
+    with create_session() as session:
+        kept = session.scalar(select(Variable).where(Variable.key == CHANNELS_TRIED))
+        if kept is not None and kept.get_val() == mark:
+            return
+    channels = alerts.read_channels()
+    text = "This is the test of a new channel: failures of personal-reporting will be told here."
+    errors = channels.send(alerts.Message("personal-reporting: test of this channel", text))
+    try:
+        channels.ping()
+    except alerts.AlertError as error:
+        errors.append(error)
+    if errors:
+        said = "; ".join(map(str, errors))
+        raise SystemExit(f"an alert would not arrive: {said}. Mend its variable, or set it to none.")
+    Variable.set(CHANNELS_TRIED, mark)
 
 
 def _admin(new_password: bool) -> tuple[str | None, str]:
