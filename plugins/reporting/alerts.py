@@ -13,12 +13,10 @@ The webhook's body: https://docs.slack.dev/messaging/sending-messages-using-inco
 No error of this module quotes an address: addresses of webhooks and pings are secrets.
 """
 
-import json
 import os
-import re
 import smtplib
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Protocol
@@ -32,12 +30,6 @@ WEBHOOK = "REPORTING_ALERT_WEBHOOK"
 PING = "REPORTING_PING_URL"
 TIMEOUT_SECONDS = 15.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-HIDDEN = "***"
-LEAST_SECRET = 8
-SECRET_NAME = re.compile(
-    r"PASSWORD|SECRET|TOKEN|_KEY|_URL|WEBHOOK|SQL_ALCHEMY_CONN|AIRFLOW_CONN_", re.IGNORECASE
-)
-SECRET_FIELD = re.compile(r"password|secret|token|private_key|keyfile_dict", re.IGNORECASE)
 
 
 class AlertError(Exception):
@@ -169,50 +161,6 @@ def read_channels(environment: Mapping[str, str] = os.environ) -> Channels:
     if not given[PING]:
         missing.append(PING)
     return Channels(tuple(ways), ping_url, tuple(missing))
-
-
-def scrub(text: str, environment: Mapping[str, str] = os.environ) -> str:
-    """`text` without any secret that `environment` holds."""
-    # The longest first, since one secret may hold another.
-    for secret in sorted(set(_secrets(environment)), key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return text
-
-
-def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
-    for name, value in environment.items():
-        if not SECRET_NAME.search(name):
-            continue
-        for part in (value, *_inner(value)):
-            if len(part) >= LEAST_SECRET:
-                yield part
-
-
-def _inner(value: str) -> Iterator[str]:
-    """The password of an address, and the secret fields of a connection in JSON."""
-    if "://" in value:
-        try:
-            password = urlsplit(value).password
-        except ValueError:
-            password = None
-        if password:
-            yield password
-            yield unquote(password)
-    try:
-        yield from _fields(json.loads(value))
-    except ValueError:
-        return
-
-
-def _fields(value: object, is_secret: bool = False) -> Iterator[str]:
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _fields(each, bool(SECRET_FIELD.search(str(name))))
-    elif isinstance(value, str):
-        if is_secret:
-            yield value
-        if value.startswith("{"):
-            yield from _inner(value)
 
 
 def _email(given: Mapping[str, str]) -> Email:

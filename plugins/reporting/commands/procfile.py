@@ -3,6 +3,9 @@
 honcho takes a process for ended when its output is closed. A scheduler's workers and the tasks that they run keep it
 open after the scheduler itself has died, so plain honcho would go on without a scheduler, or wait for a task for hours.
 Here what is left of a process is ended with it: https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
+
+Airflow's scheduler repeats the logs of its tasks, and hides no secret in them as it does in the tasks' own files. Every
+line passes here on its way to the platform's log, so here they are hidden.
 """
 
 import ctypes
@@ -15,9 +18,10 @@ from typing import Any
 import psutil
 from honcho.environ import expand_processes, parse_procfile
 from honcho.manager import Manager
-from honcho.printer import Printer
+from honcho.printer import Message, Printer
 from honcho.process import Popen, Process
 
+from reporting import redaction
 from reporting.settings import ROOT
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -57,9 +61,22 @@ class Watched(Process):  # type: ignore[misc]  # honcho has no types
         self._child_ctor = Leader
 
 
+class Scrubbing(Printer):  # type: ignore[misc]  # honcho has no types
+    """Writes every line without the secrets of `environment`."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__(sys.stdout, colour=False)
+        self._secrets = redaction.ordered(environment)
+
+    def write(self, message: Message) -> None:
+        """Write one message of a process, or of honcho itself."""
+        data = message.data.decode(errors="replace") if isinstance(message.data, bytes) else message.data
+        super().write(message._replace(data=redaction.hide(data, self._secrets)))
+
+
 def run(lines: str, environment: Mapping[str, str]) -> int:
     """Run the lines of a Procfile until one ends, and return its code. PORT grows by 100 from line to line."""
-    manager = Manager(Printer(sys.stdout, colour=False))
+    manager = Manager(Scrubbing(environment))
     manager._process_ctor = Watched
     for each in expand_processes(parse_procfile(lines).processes, env={"PORT": environment["PORT"]}):
         manager.add_process(each.name, each.cmd, env={**environment, **each.env}, cwd=str(ROOT))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from reporting import alerts
+from reporting import redaction
 from reporting.commands import configuration, database, installation, processes, production
 from reporting.commands.errors import CommandError, end_on_signals, run
 from reporting.settings import ROOT, read_settings
@@ -32,7 +32,7 @@ def main() -> int:
     try:
         _make_ready(environment, url)
     except CommandError as error:
-        raise CommandError(alerts.scrub(str(error))) from None
+        raise CommandError(redaction.scrub(str(error))) from None
     _say(f"Starting Airflow on {options.host}:{environment['PORT']} ...")
     python = str(configuration.AIRFLOW_BIN / "python")
     # In this process's place: what the preparation has imported is not kept in memory for years.

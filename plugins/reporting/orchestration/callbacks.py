@@ -1,14 +1,29 @@
-"""Tells the owner of a task that failed for good. Never fails a run by itself, and never shows a secret."""
+"""What happens beside every task: its log hides the environment's secrets, and its owner hears when it fails for good.
+
+Neither ever fails a run by itself.
+"""
 
 import logging
 import os
 from collections.abc import Mapping
 from typing import Any
 
-from reporting import alerts
+from reporting import alerts, redaction
 
 log = logging.getLogger(__name__)
 LONGEST_ERROR = 500
+
+
+def hide_secrets(_: Mapping[str, Any]) -> None:
+    """Hide every secret of the environment in this task's log; for `on_execute_callback`.
+
+    By itself Airflow hides only the connections that the task has fetched.
+    """
+    # Not for the parser.
+    from airflow.sdk.log import mask_secret
+
+    for secret in redaction.secrets_of():
+        mask_secret(secret)
 
 
 def task_failed(context: Mapping[str, Any]) -> None:
@@ -28,7 +43,7 @@ def message(context: Mapping[str, Any], environment: Mapping[str, str] = os.envi
     task = context["task_instance"]
     error = context.get("exception") or context.get("reason") or "its log says why"
     kind = f"{type(error).__name__}: " if isinstance(error, BaseException) else ""
-    said = alerts.scrub(f"{kind}{error}", environment).strip()[:LONGEST_ERROR]
+    said = redaction.scrub(f"{kind}{error}", environment).strip()[:LONGEST_ERROR]
     base = environment.get("AIRFLOW__API__BASE_URL", "").rstrip("/")
     lines = [
         said,

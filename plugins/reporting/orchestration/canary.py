@@ -31,6 +31,7 @@ def canary_dag() -> DAG:
             "owner": "reporting",
             "retries": 2,
             "retry_delay": timedelta(minutes=1),
+            "on_execute_callback": callbacks.hide_secrets,
             "on_failure_callback": callbacks.task_failed,
         },
         tags=["ops"],

@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from reporting.entities import ENTITIES, Entity
 from reporting.landing import Refresh
 from reporting.naming import DagId
-from reporting.orchestration.callbacks import task_failed
+from reporting.orchestration.callbacks import hide_secrets, task_failed
 from reporting.orchestration.dbt import DbtBuild, DbtSourceFreshness
 from reporting.settings import ROOT, read_settings
 
@@ -161,6 +161,7 @@ def _defaults(retries: int = 3) -> dict[str, Any]:
         "retry_delay": timedelta(seconds=read_settings().retry_seconds),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(hours=1),
+        "on_execute_callback": hide_secrets,
         "on_failure_callback": task_failed,
     }
 
