@@ -60,6 +60,7 @@ class Production:
     def __init__(self, database_url: str, folder: Path, bigquery: str, **variables: str) -> None:
         self.port = free_port()
         self.host = "127.0.0.1"
+        self.root = ROOT
         self.folder = folder
         self.folder.mkdir(exist_ok=True)
         self.environment = environment(database_url, folder / "state", bigquery, self.port) | variables
@@ -71,7 +72,7 @@ class Production:
         """Start, and do not wait."""
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [ROOT / "script" / "start", "--host", self.host],
+                ["bash", self.root / "script" / "start", "--host", self.host],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=out,

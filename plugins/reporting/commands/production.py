@@ -86,6 +86,8 @@ def environment(given: Mapping[str, str], url: URL, host: str) -> dict[str, str]
         "REPORTING_STATE": str(state),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(state / "logs"),
         "FORWARDED_ALLOW_IPS": PRIVATE_NETWORKS,
+        # One task at a time: a second costs 200 MB, and on the one core of a small instance wins nothing.
+        "AIRFLOW__CORE__PARALLELISM": "1",
     }
     fixed = {
         "AIRFLOW_HOME": str(ROOT),

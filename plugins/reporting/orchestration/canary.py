@@ -26,7 +26,8 @@ def canary_dag() -> DAG:
         schedule=CronTriggerTimetable(SCHEDULE, timezone="UTC") if os.environ.get(alerts.PING) else None,
         catchup=False,
         max_active_runs=1,
-        dagrun_timeout=timedelta(minutes=20),
+        # Its task may wait behind a long one where one runs at a time.
+        dagrun_timeout=timedelta(minutes=60),
         default_args={
             "owner": "reporting",
             "retries": 2,
