@@ -1,4 +1,4 @@
-"""Checks every compiled model and data test with the GoogleSQL analyser, without a warehouse.
+"""Checks every compiled model, snapshot and data test with the GoogleSQL analyser, without a warehouse.
 
     analyse.py TARGET     TARGET is dbt's target folder after `dbt compile`
 
@@ -37,6 +37,14 @@ from zetasql.types import (  # noqa: E402
 
 Columns = list[tuple[str, Any]]
 
+# What dbt adds to the columns of a snapshot: https://docs.getdbt.com/docs/build/snapshots#snapshot-meta-fields
+SNAPSHOT_COLUMNS = {
+    "dbt_scd_id": "string",
+    "dbt_updated_at": "timestamp",
+    "dbt_valid_from": "timestamp",
+    "dbt_valid_to": "timestamp",
+}
+
 
 class Catalog:
     """The relations known so far, and the types of their columns."""
@@ -53,8 +61,20 @@ class Catalog:
 
     def add_declared(self, relation: str, types: dict[str, str]) -> None:
         """Make `relation` known by the names of its types."""
+        self.add(relation, self._declared(types))
+
+    def add_built(self, node: dict[str, Any], columns: Columns) -> None:
+        """Make the relation of a model or snapshot known by what its statement gives."""
+        added = self._declared(SNAPSHOT_COLUMNS) if node["resource_type"] == "snapshot" else []
+        self.add(plain_name(node["relation_name"]), columns + added)
+
+    def columns_in(self, relation: str) -> Columns:
+        """The columns of a known relation."""
+        return self._relations[relation]
+
+    def _declared(self, types: dict[str, str]) -> Columns:
         casts = ", ".join(f"CAST(NULL AS {kind}) AS `{name}`" for name, kind in types.items())
-        self.add(relation, self.columns_of(f"SELECT {casts}"))
+        return self.columns_of(f"SELECT {casts}")
 
     def columns_of(self, sql: str) -> Columns:
         """Names and types of what `sql` gives. Raises the analyser's error for what GoogleSQL refuses."""
@@ -105,7 +125,7 @@ def analyse(target: Path) -> tuple[int, int, list[str]]:
     nodes = {
         name: node
         for name, node in manifest["nodes"].items()
-        if node["resource_type"] in ("model", "test") and node["config"].get("enabled", True)
+        if node["resource_type"] in ("model", "snapshot", "test") and node["config"].get("enabled", True)
     }
     for node in manifest["nodes"].values():
         if node["resource_type"] == "seed":
@@ -128,8 +148,8 @@ def analyse(target: Path) -> tuple[int, int, list[str]]:
             continue
         accepted += 1
         unknown.remove(name)
-        if node["resource_type"] == "model":
-            catalog.add(plain_name(node["relation_name"]), columns)
+        if node["resource_type"] != "test":
+            catalog.add_built(node, columns)
     return accepted, len(unknown) - len(refused), refused
 
 

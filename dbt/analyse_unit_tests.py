@@ -25,7 +25,7 @@ class UnitTestError(Exception):
 
 
 class Relations:
-    """The sources, seeds and models of a manifest with their columns."""
+    """The sources, seeds, models and snapshots of a manifest with their columns."""
 
     def __init__(self, manifest: dict[str, Any]) -> None:
         self._columns: dict[str, Columns] = {}
@@ -37,14 +37,14 @@ class Relations:
         nodes = manifest["nodes"]
         for seed in _of_type(nodes, "seed").values():
             self._declare((seed["name"],), plain_name(seed["relation_name"]), seed["config"]["column_types"])
-        models = _of_type(nodes, "model")
+        models = _of_type(nodes, "model") | _of_type(nodes, "snapshot")
         for model in map(models.__getitem__, in_order(models)):
             self._derive(model)
 
     def _declare(self, key: tuple[str, ...], relation: str, types: dict[str, str]) -> None:
         self._catalog.add_declared(relation, types)
         self._keys[key] = relation
-        self._columns[relation] = self._catalog.columns_of(f"SELECT * FROM `{relation}`")
+        self._columns[relation] = self._catalog.columns_in(relation)
 
     def _derive(self, model: dict[str, Any]) -> None:
         relation = plain_name(model["relation_name"])
@@ -54,8 +54,8 @@ class Relations:
         except Exception:  # noqa: BLE001 (the analyser has one class an error code)
             # Reported where models are checked; its unit tests say that it has no columns.
             return
-        self._catalog.add(relation, columns)
-        self._columns[relation] = columns
+        self._catalog.add_built(model, columns)
+        self._columns[relation] = self._catalog.columns_in(relation)
 
     def relation(self, reference: str, model: str) -> str:
         """The relation behind the input `reference` (`ref('a')`, `source('a', 'b')`, `this`) of a test of `model`."""
@@ -65,7 +65,9 @@ class Relations:
         # A package before the model's name, as in ref('package', 'model'), says nothing that is needed here.
         key = words[-1:] if reference.strip().startswith("ref") else words
         if key not in self._keys:
-            raise UnitTestError(f"the input {reference} is no source, seed or model; correct its name")
+            raise UnitTestError(
+                f"the input {reference} is no source, seed, model or snapshot; correct its name"
+            )
         return self._keys[key]
 
     def columns(self, relation: str) -> Columns:
@@ -89,12 +91,18 @@ def _casts(rows: list[Row], types: dict[str, str], place: str) -> Iterator[str]:
         for name, value in row.items():
             if name.lower() not in types:
                 raise UnitTestError(f"{place} has a column {name}, expected one of {', '.join(types)}")
-            if isinstance(value, list | dict):
+            kind = types[name.lower()]
+            if isinstance(value, dict) or (isinstance(value, list) and "STRUCT" in kind):
                 raise UnitTestError(f"{place} has a nested value in {name}; write it with `format: sql`")
-            yield f"SAFE_CAST({literal(value)} AS {types[name.lower()]})"
+            if isinstance(value, list) and value:
+                # dbt casts the elements and not the array.
+                element = kind.removeprefix("ARRAY<").removesuffix(">")
+                yield f"(SELECT ARRAY_AGG(SAFE_CAST(i AS {element})) FROM UNNEST({literal(value)}) AS i)"
+            else:
+                yield f"SAFE_CAST({literal(value)} AS {kind})"
 
 
-def literal(value: str | float | None) -> str:
+def literal(value: str | float | list[Any] | None) -> str:
     """A value of YAML in SQL. JSON's literals are GoogleSQL's, escapes included."""
     return json.dumps(value, ensure_ascii=False)
 

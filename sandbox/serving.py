@@ -84,7 +84,7 @@ def serving(
 
 @contextmanager
 def stand_in(name: str, data: Path, port: int | None = None, *arguments: str) -> Iterator[str]:
-    """Yield the address of the stand-in `name` (`notion`, `hubspot`) that keeps its data in `data`.
+    """Yield the address of the stand-in `name` (`notion`, `hubspot`, `google`) that keeps its data in `data`.
 
     `arguments` are those of `python -m sandbox.{name}`.
     """

@@ -38,7 +38,8 @@ def serve(name: str, port: int, opened: Callable[[], tuple[ASGIApp, Closable, st
     `opened` gives the app, what to close afterwards, and a sentence about what is served. It is called once the
     port is this process's.
     """
-    with socket.socket() as listener:
+    # asyncio switches Nagle's algorithm off only where the protocol is named; with it an answer takes 40 ms more.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,15 +10,26 @@ from reporting.settings import Settings, read_settings
 from sandbox.bigquery.server import running
 
 
-@pytest.fixture(scope="session")
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many histories the convergence test makes up."""
+    parser.addoption("--histories", type=int, default=12)
+
+
+@pytest.fixture(scope="module")
 def bigquery_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a local BigQuery that lives as long as the tests."""
+    """The address of a local BigQuery of the file's own: it becomes slower with every statement."""
     with running(tmp_path_factory.mktemp("bigquery")) as address:
         yield address
 
 
 @pytest.fixture
-def settings(bigquery_endpoint: str, request: pytest.FixtureRequest) -> Settings:
-    """Settings with datasets of the test's own."""
+def settings(bigquery_endpoint: str, request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings with datasets and a state folder of the test's own."""
     prefix = f"t{zlib.crc32(request.node.nodeid.encode())}_"
-    return read_settings({"BIGQUERY_EMULATOR_HOST": bigquery_endpoint, "REPORTING_DATASET_PREFIX": prefix})
+    return read_settings(
+        {
+            "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+            "REPORTING_DATASET_PREFIX": prefix,
+            "REPORTING_STATE": str(tmp_path / "state"),
+        }
+    )

@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 
+from reporting.entities import NotionDatabase
+from reporting.settings import Settings
 from reporting.sources.http import Policy, PoliteTransport
-from reporting.sources.notion import NotionSource
+from reporting.sources.notion import NotionReader, NotionSource
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HABITS = "11111111111111111111111111111111"
@@ -110,6 +112,16 @@ class Notion:
                 "next_cursor": str(offset + size) if more else None,
             },
         )
+
+
+def reader_over(server: Notion, settings: Settings, entity: NotionDatabase) -> NotionReader:
+    """The reader that `open_reader` makes, over this server."""
+    return NotionReader(
+        source_over(server),
+        entity,
+        settings.names.get(entity.table),
+        settings.date_properties.get(entity.table),
+    )
 
 
 def source_over(server: Notion) -> NotionSource:

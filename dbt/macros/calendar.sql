@@ -15,6 +15,17 @@
 {%- endmacro %}
 
 
+{#- This instant; with REPORTING_TODAY the last one of that day. -#}
+{% macro now() -%}
+    {%- set fixed = env_var('REPORTING_TODAY', '') -%}
+    {%- if fixed -%}
+        timestamp_sub(timestamp(date_add(date '{{ fixed }}', interval 1 day), {{ timezone() }}), interval 1 microsecond)
+    {%- else -%}
+        current_timestamp()
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro first_weekday() -%}
     {%- set weekday = env_var('REPORTING_FIRST_WEEKDAY', 'monday') | lower -%}
     {%- set weekdays = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] -%}

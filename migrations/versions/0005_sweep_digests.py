@@ -1,4 +1,4 @@
-"""The ledger learns what a sweep read as a whole, and what it could not load."""
+"""The ledger learns what a sweep read as a whole and what it could not load, and a build which project it built."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,11 +11,19 @@ branch_labels = None
 depends_on = None
 
 COLUMNS = {
-    "rows_rejected": (sa.Integer(), "Records without a key, which cannot be loaded."),
-    "content_digest": (
-        sa.String(),
-        "Digest of everything that a sweep read; equal means that the source did not change in between.",
-    ),
+    "sync_runs": {
+        "rows_rejected": (sa.Integer(), "Records without a key, which cannot be loaded."),
+        "content_digest": (
+            sa.String(),
+            "Digest of everything that a sweep read; equal means that the source did not change in between.",
+        ),
+    },
+    "dbt_builds": {
+        "project_digest": (
+            sa.String(),
+            "Digest of the dbt project that was built; after another one everything is built anew.",
+        ),
+    },
 }
 
 NOTION = ("daily_habits", "weekly_habits", "monthly_habits", "habit_targets")
@@ -25,8 +33,8 @@ DELETED = (
 )
 
 
-def table() -> str:
-    return f"`{read_settings().dataset('ops')}.sync_runs`"
+def table(name: str) -> str:
+    return f"`{read_settings().dataset('ops')}.{name}`"
 
 
 def describe_deletion(comment: str) -> None:
@@ -39,14 +47,18 @@ def describe_deletion(comment: str) -> None:
 
 def upgrade() -> None:
     describe_deletion(DELETED)
-    for name, (kind, comment) in COLUMNS.items():
-        # Alembic's own operation cannot be repeated after a revision that was cut off.
-        rendered = kind.compile(dialect=op.get_bind().dialect)
-        op.execute(f"ALTER TABLE {table()} ADD COLUMN IF NOT EXISTS {name} {rendered}")
-        op.execute(f"ALTER TABLE {table()} ALTER COLUMN {name} SET OPTIONS (description = '{comment}')")
+    for name, columns in COLUMNS.items():
+        for column, (kind, comment) in columns.items():
+            # Alembic's own operation cannot be repeated after a revision that was cut off.
+            rendered = kind.compile(dialect=op.get_bind().dialect)
+            op.execute(f"ALTER TABLE {table(name)} ADD COLUMN IF NOT EXISTS {column} {rendered}")
+            op.execute(
+                f"ALTER TABLE {table(name)} ALTER COLUMN {column} SET OPTIONS (description = '{comment}')"
+            )
 
 
 def downgrade() -> None:
     describe_deletion(SWEPT)
-    for name in reversed(COLUMNS):
-        op.execute(f"ALTER TABLE {table()} DROP COLUMN IF EXISTS {name}")
+    for name, columns in COLUMNS.items():
+        for column in reversed(columns):
+            op.execute(f"ALTER TABLE {table(name)} DROP COLUMN IF EXISTS {column}")

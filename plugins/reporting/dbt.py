@@ -3,6 +3,7 @@
 dbt's commands and artifacts: https://docs.getdbt.com/reference/commands/build and .../artifacts/run-results-json
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -91,6 +92,15 @@ def environment(
     if keyfile:
         passed |= {"REPORTING_DBT_METHOD": "service-account", "GOOGLE_APPLICATION_CREDENTIALS": keyfile}
     return passed
+
+
+def project_digest() -> str:
+    """SHA-256 over everything that dbt builds from."""
+    digest = hashlib.sha256()
+    for path in sorted(PROJECT.rglob("*")):
+        if path.suffix in (".sql", ".yml", ".csv") and not {"target", "logs"} & set(path.parts):
+            digest.update(f"{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def failures(settings: Settings) -> list[str]:

@@ -21,6 +21,7 @@ LARGE_SWEEP_INTERVAL = timedelta(days=6)
 # An entity that can only be swept is swept hourly, and daily when it costs more requests than this.
 LARGE_REQUEST_COUNT = 250
 DAILY_SWEEP_INTERVAL = timedelta(hours=20)
+ROUND = timedelta(minutes=10)
 
 
 def is_swept_lately(client: bigquery.Client, settings: Settings, entity: Entity) -> bool:
@@ -152,7 +153,7 @@ class _Sweep:
 
 
 def _is_held(client: bigquery.Client, settings: Settings, entity: Entity, digest: str) -> bool:
-    # What was kept of the ledger may be old, so it is asked again before a load is spared.
+    # Another machine may have loaded since the states were kept, so a load is spared by those of this round alone.
     return states.read(client, settings, entity).holds(digest) and states.read(
-        client, settings, entity, is_fresh=True
+        client, settings, entity, ROUND
     ).holds(digest)

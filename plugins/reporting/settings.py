@@ -22,7 +22,8 @@ class Settings:
     """Every setting of the project. Sizes are in bytes, shares between 0 and 1.
 
     `state` is the folder for what this installation keeps on its disk. The schedules are cron expressions in `timezone` (None: only when triggered). `retry_seconds`
-    is the wait before a failed task's first retry; later waits are longer.
+    is the wait before a failed task's first retry; later waits are longer. `settle_seconds` is how long a build waits for
+    what else changes in the same round.
 
     `hubspot_version` is that of HubSpot's API: `v3`, or a year and month as in its dated paths. `emulator_host` is the address of a local BigQuery (None: the real one). `names` says, by raw table, what an
     entity is called in its source where that differs from the default (a name, an id, or `none`), and `date_properties`
@@ -41,6 +42,7 @@ class Settings:
     schedule_changed: str | None
     schedule_full: str | None
     retry_seconds: int
+    settle_seconds: int
     emulator_host: str | None
     names: Mapping[str, str] = field(default_factory=dict)
     date_properties: Mapping[str, str] = field(default_factory=dict)
@@ -108,6 +110,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         schedule_changed=schedule("CHANGED", "7 * * * *"),
         schedule_full=schedule("FULL", "17 3 * * *"),
         retry_seconds=number("RETRY_SECONDS", 300, 1, 3600),
+        settle_seconds=number("SETTLE_SECONDS", 120, 0, 3600),
         emulator_host=emulator_host,
         names=_per_table(environment, "NAME_"),
         date_properties=_per_table(environment, "DATE_PROPERTY_"),

@@ -5,6 +5,7 @@ that day as their today, so that every later start serves the same ones with wha
 """
 
 import argparse
+import sqlite3
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from sandbox.notion.recorded import Recorded
 from sandbox.notion.sample import Sample
 from sandbox.notion.store import Store
 from sandbox.stand_in import RefusedError, check_parameters, serve, text_of
+
+# Times before it are not written with four digits of the year.
+EARLIEST = date(1000, 2, 1)
 
 
 def main() -> int:
@@ -37,7 +41,14 @@ def main() -> int:
     options = parser.parse_args()
 
     def opened() -> tuple[ASGIApp, Store, str]:
-        store = Store(options.data)
+        if options.rate_limit is not None and options.rate_limit <= 0:
+            raise RefusedError("--rate-limit takes a number above 0. Leave it out for no limit.")
+        try:
+            store = Store(options.data)
+        except (OSError, sqlite3.Error) as error:
+            raise RefusedError(
+                f"{options.data} cannot be used ({error}). Choose another folder, or delete this one."
+            ) from None
         try:
             _fill(store, options)
         except RefusedError:
@@ -77,6 +88,8 @@ def _fill(store: Store, options: argparse.Namespace) -> None:
     )
     if sample.days < 1 or sample.rows < 1:
         raise RefusedError("--days and --rows take numbers of at least 1.")
+    if max(sample.days, sample.rows) > (sample.today - EARLIEST).days:
+        raise RefusedError(f"--days and --rows reach back to {EARLIEST:%B %Y} at most. Ask for fewer.")
     parameters = {name: str(getattr(sample, name)) for name in ("seed", "days", "rows", "today")}
     store.fill(parameters, sample.data_sources(), sample.pages())
 

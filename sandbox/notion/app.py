@@ -7,20 +7,22 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Never
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.faults import Faults
-from sandbox.notion import values
+from sandbox.notion import schema, values
 from sandbox.notion.errors import NotionDialect, error
-from sandbox.notion.query import InvalidQueryError, matches, order_key
-from sandbox.notion.sample import definition
+from sandbox.notion.query import InvalidQueryError, Property, ordered
+from sandbox.notion.schema import InvalidSchemaError
 from sandbox.notion.store import BOT, Store
 from sandbox.notion.values import InvalidValueError, Json
 from sandbox.stand_in import control_routes
@@ -29,6 +31,8 @@ VERSIONS = ("2025-09-03", "2026-03-11")
 IN_TRASH_SINCE = "2026-03-11"
 PAGE_SIZE = 100
 QUERY_CAP = 10_000
+# Queries whose order is kept between their pages.
+ORDERINGS = 8
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -65,9 +69,12 @@ class Gate:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme != "Bearer" or not token or (self.token and token != self.token):
             return error(401, "API token is invalid.")
-        if request.headers.get("notion-version") not in VERSIONS:
+        version = request.headers.get("notion-version")
+        if version not in VERSIONS:
             return error(
-                400, f"Notion-Version header should be one of {', '.join(VERSIONS)}.", code="missing_version"
+                400,
+                f"Notion-Version header should be one of {', '.join(VERSIONS)}.",
+                code="validation_error" if version else "missing_version",
             )
         wait = self._wait()
         if wait > 0:
@@ -94,33 +101,45 @@ class Notion:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._ordering: tuple[Any, list[str]] = (None, [])
+        self._orderings: dict[Any, list[str]] = {}
 
     async def me(self, request: Request) -> Json:
         """GET /users/me."""
         return BOT
 
     async def search(self, request: Request) -> Json:
-        """POST /search: data sources, databases or pages whose title holds the text."""
+        """POST /search: what has the text in its title; without a filter, data sources and pages."""
         body = await _body(request)
-        wanted = (body.get("filter") or {}).get("value", "data_source")
+        narrowed = body.get("filter") or {}
+        wanted = narrowed.get("value") if isinstance(narrowed, dict) else narrowed
+        if wanted not in (None, "data_source", "database", "page"):
+            raise ApiError(400, "body.filter.value should be page, database or data_source")
         text = str(body.get("query") or "").lower()
-        sources = [each for each in self.store.data_sources() if text in values.plain(each["title"]).lower()]
-        found: list[Json]
-        if wanted == "data_source":
-            found = [self._data_source(each, request) for each in sources]
+        sources = self.store.data_sources()
+        named = [each for each in sources if text in values.plain(each["title"]).lower()]
+        found: list[tuple[str, Json]] = []
+        if wanted in (None, "data_source"):
+            found += [(each["id"], each) for each in named]
         elif wanted == "database":
-            found = [self._database(each["parent"]["database_id"]) for each in sources]
-        elif wanted == "page":
-            found = [
-                self._page(page, source, request)
-                for source in self.store.data_sources()
+            found += [(each["parent"]["database_id"], each) for each in named]
+        if wanted in (None, "page"):
+            found += [
+                (page["id"], source)
+                for source in sources
                 for page in self.store.pages(source["id"])
                 if text in self._title(page, source).lower()
             ]
-        else:
-            raise ApiError(400, "body.filter.value should be page, database or data_source")
-        return _listed(found, body, "page_or_data_source")
+        answer = _listed(found, body, "page_or_data_source")
+        answer["results"] = [self._found(key, source, request) for key, source in answer["results"]]
+        return answer
+
+    def _found(self, key: str, source: Json, request: Request) -> Json:
+        """What a search met: a data source, a database, or a page of the data source."""
+        if key == source["id"]:
+            return self._data_source(source, request)
+        if key == source["parent"]["database_id"]:
+            return self._database(key)
+        return self._page(self.store.pages_by_id([key])[0], source, request)
 
     async def database(self, request: Request) -> Json:
         """GET /databases/{id}."""
@@ -133,19 +152,13 @@ class Notion:
     async def change_data_source(self, request: Request) -> Json:
         """PATCH /data_sources/{id}: rename, add, remove or retype properties."""
         source, body = self._known_source(request), await _body(request)
-        for given, change in (body.get("properties") or {}).items():
-            name = _property_name(source, given)
-            if name is None:
-                if not change:
-                    raise ApiError(400, f"{given} is not a property that exists.")
-                kind = next(key for key in change if key != "name")
-                source["properties"][given] = definition(source["id"], given, kind, change[kind])
-            elif change is None:
-                del source["properties"][name]
-            else:
-                _change_property(source, name, change)
-        if "title" in body:
-            source["title"] = [values.rich_text(part["text"]["content"]) for part in body["title"]]
+        try:
+            source = schema.changed(source, body.get("properties") or {})
+            if "title" in body:
+                source["title"] = values.written("title", body["title"], {})
+        except (AttributeError, InvalidSchemaError, InvalidValueError) as wrong:
+            raise ApiError(400, f"body failed validation: {wrong}") from None
+        source["last_edited_time"] = values.iso_minute(datetime.now(UTC))
         self.store.save_data_source(source)
         return self._data_source(source, request)
 
@@ -153,7 +166,7 @@ class Notion:
         """POST /data_sources/{id}/query; unknown keys of the body are dropped without a word."""
         source, body = self._known_source(request), await _body(request)
         size = _page_size(body)
-        ids = self._ordered_ids(source, body.get("filter"), body.get("sorts") or [])
+        ids = self._ordered_ids(source, body)
         first = 0
         if cursor := body.get("start_cursor"):
             try:
@@ -177,18 +190,13 @@ class Notion:
 
     async def page(self, request: Request) -> Json:
         """GET /pages/{id}, in the trash or not."""
-        page = self._known_page(request)
-        return self._page(page, self._source_of(page), request)
+        page, wanted = self._known_page(request), request.query_params.getlist("filter_properties")
+        return self._page(page, self._source_of(page), request, wanted)
 
     async def create_page(self, request: Request) -> Json:
         """POST /pages."""
         body = await _body(request)
-        parent = body.get("parent") or {}
-        source = self.store.data_source(str(parent.get("data_source_id", "")))
-        if source is None:
-            raise ApiError(
-                404, _not_found("data_source", str(parent.get("data_source_id"))), "object_not_found"
-            )
+        source = self._parent(body.get("parent"))
         written = self._written(source, body.get("properties") or {})
         empty = {
             each["id"]: [each["type"], values.EMPTY[each["type"]]()]
@@ -198,17 +206,30 @@ class Notion:
         self.store.save_data_source(source)
         return self._page(self.store.create(source, empty | written), source, request)
 
+    def _parent(self, parent: Any) -> Json:
+        """The data source that a new page goes to; the only one of a database may be named by it."""
+        named = parent if isinstance(parent, dict) else {}
+        for what in ("data_source", "database"):
+            if key := named.get(f"{what}_id"):
+                held = self.store.data_source(str(key)) if what == "data_source" else None
+                of_database = self.store.of_database(str(key)) if what == "database" else []
+                return held or next(iter(of_database), None) or _raise_not_found(what, str(key))
+        raise ApiError(400, "body failed validation: body.parent should name a data_source_id")
+
     async def change_page(self, request: Request) -> Json:
         """PATCH /pages/{id}: values, and into or out of the trash."""
         page, body = self._known_page(request), await _body(request)
         source = self._source_of(page)
         contents = page["values"] | self._written(source, body.get("properties") or {})
-        in_trash = body.get("in_trash", body.get("archived", page["in_trash"]))
+        older = {"in_trash": body["archived"]} if "archived" in body and _knows_archived(request) else {}
+        in_trash = {"in_trash": page["in_trash"], **older, **body}["in_trash"]
+        if not isinstance(in_trash, bool):
+            raise ApiError(400, "body failed validation: body.in_trash should be a boolean")
         if page["in_trash"] and in_trash:
             raise ApiError(400, "Can't edit page that is in the trash. You must restore it first.")
         self.store.save_data_source(source)
         return self._page(
-            self.store.save({**page, "values": contents, "in_trash": bool(in_trash)}), source, request
+            self.store.save({**page, "values": contents, "in_trash": in_trash}), source, request
         )
 
     async def property_item(self, request: Request) -> Json:
@@ -216,26 +237,33 @@ class Notion:
         page = self._known_page(request)
         source, wanted = self._source_of(page), request.path_params["property_id"]
         for known in source["properties"].values():
-            if values.is_same_property(wanted, known["id"]):
+            # The server has decoded the path; an id that was encoded twice is another one.
+            if wanted == unquote(known["id"]):
                 break
         else:
             raise ApiError(404, f"Could not find property with ID: {wanted}.", "object_not_found")
         kind, value = self._value(page, known)
+        key = known["id"]
         if kind in values.CUT_TYPES:
-            items = [
-                {"object": "property_item", "id": known["id"], "type": kind, kind: each} for each in value
-            ]
-            return {
-                **_listed(items, dict(request.query_params), "property_item"),
-                "property_item": {"id": known["id"], "next_url": None, "type": kind, kind: {}},
-            }
-        return {"object": "property_item", "id": known["id"], "type": kind, kind: value}
+            items = [(kind, each) for each in value]
+            about: Json = {}
+        elif kind == "rollup" and value["type"] == "array":
+            items = [(each["type"], each[each["type"]]) for each in value["array"]]
+            about = {"type": "array", "array": [], "function": value["function"]}
+        else:
+            value = values.signed(kind, value, datetime.now(UTC)) if "recorded" not in page else value
+            return {"object": "property_item", "id": key, "type": kind, kind: value}
+        found = [{"object": "property_item", "id": key, "type": each, each: held} for each, held in items]
+        return {
+            **_listed(found, _numbered(request.query_params), "property_item"),
+            "property_item": {"id": key, "next_url": None, "type": kind, kind: about},
+        }
 
     def truth(self, key: str) -> list[Json]:
         """Every page of a data source with its whole values by property name, in the trash or not."""
         source = self.store.data_source(key)
         if source is None:
-            raise ApiError(404, _not_found("data_source", key), "object_not_found")
+            _raise_not_found("data_source", key)
         return [
             {
                 "id": page["id"],
@@ -254,65 +282,63 @@ class Notion:
     def _known_source(self, request: Request) -> Json:
         key = request.path_params["key"]
         source = self.store.data_source(key)
-        if source is None:
-            raise ApiError(404, _not_found("data_source", key), "object_not_found")
-        return source
+        return source or _raise_not_found("data_source", key)
 
     def _known_page(self, request: Request) -> Json:
         key = request.path_params["key"]
         page = self.store.page(key)
-        if page is None:
-            raise ApiError(404, _not_found("page", key), "object_not_found")
-        return page
+        return page or _raise_not_found("page", key)
 
     def _source_of(self, page: Json) -> Json:
         source = self.store.data_source(page["data_source_id"])
         assert source is not None  # noqa: S101 (a page is only ever made in a data source)
         return source
 
-    def _ordered_ids(self, source: Json, condition: Json | None, sorts: list[Json]) -> list[str]:
-        key = (self.store.version, source["id"], json.dumps([condition, sorts], sort_keys=True))
-        if self._ordering[0] != key:
-            self._ordering = (key, self._ids(source, condition, sorts))
-        return self._ordering[1]
+    def _ordered_ids(self, source: Json, body: Json) -> list[str]:
+        condition, sorts, today = body.get("filter"), body.get("sorts") or [], datetime.now(UTC).date()
+        result_type = body.get("result_type") or "page"
+        if result_type not in ("page", "data_source"):
+            raise ApiError(400, "body failed validation: body.result_type should be page or data_source")
+        if result_type == "data_source":
+            return []
+        text = json.dumps([condition, sorts], sort_keys=True)
+        key = (self.store.version, source["id"], text, today)
+        if key not in self._orderings:
+            # Most queries only look at times, and need no page for that.
+            pages = self.store.pages if '"property"' in text else self.store.times
+            try:
+                ids = ordered(pages(source["id"]), condition, sorts, self._properties(source), today)
+            except InvalidQueryError as wrong:
+                raise ApiError(400, f"body failed validation: {wrong}") from None
+            kept = [each for each in self._orderings.items() if each[0][0] == self.store.version]
+            self._orderings = dict([*kept[1 - ORDERINGS :], (key, ids)])
+        return self._orderings[key]
 
-    def _ids(self, source: Json, condition: Json | None, sorts: list[Json]) -> list[str]:
-        def value(page: Json, given: str) -> tuple[str, Any]:
-            name = _property_name(source, given)
+    def _properties(self, source: Json) -> Callable[[Any], Property]:
+        def found(given: Any) -> Property:
+            name = schema.name_of(source, str(given))
             if name is None:
                 raise InvalidQueryError(f"Could not find property with name or id: {given}")
-            return self._value(page, source["properties"][name])
+            known = source["properties"][name]
+            return known["type"], lambda page: self._value(page, known)[1]
 
-        text = json.dumps([condition, sorts])
-        # Most queries only look at times, and need no page for that.
-        if '"property"' in text:
-            pages = list(self.store.pages(source["id"]))
-        else:
-            times = self.store.times(source["id"])
-            pages = [{"id": key, "created": created, "edited": edited} for key, created, edited in times]
-        try:
-            found = [page for page in pages if condition is None or matches(condition, page, value)]
-            for sort in reversed(sorts):
-                descending = sort.get("direction") == "descending"
-                found.sort(key=lambda page: order_key(sort, page, value)[1], reverse=descending)
-                found.sort(key=lambda page: order_key(sort, page, value)[0])
-        except InvalidQueryError as wrong:
-            raise ApiError(400, str(wrong)) from None
-        except (AttributeError, KeyError, TypeError):
-            raise ApiError(400, "body failed validation: body.filter or body.sorts") from None
-        return [page["id"] for page in found]
+        return found
 
     def _written(self, source: Json, properties: Json) -> Json:
         written = {}
+        if not isinstance(properties, dict):
+            raise ApiError(400, "body failed validation: body.properties should be an object")
         for given, content in properties.items():
-            name = _property_name(source, given)
+            name = schema.name_of(source, given)
             if name is None:
                 raise ApiError(400, f"{given} is not a property that exists.")
             known = source["properties"][name]
             try:
                 value = values.written(known["type"], content[known["type"]], known)
-            except (InvalidValueError, KeyError, TypeError) as wrong:
-                raise ApiError(400, f"body.properties.{given}: {wrong}") from None
+            except (AttributeError, InvalidValueError, KeyError, TypeError) as wrong:
+                raise ApiError(
+                    400, f"body.properties.{given} should be a {known['type']} value: {wrong}"
+                ) from None
             written[known["id"]] = [known["type"], value]
         return written
 
@@ -339,13 +365,15 @@ class Notion:
 
     def _page(self, page: Json, source: Json, request: Request, wanted: list[str] | None = None) -> Json:
         properties = {}
+        # What was recorded is served to the letter.
+        is_recorded, now = "recorded" in page, datetime.now(UTC)
         for name, known in source["properties"].items():
             if wanted and not any(
                 each == name or values.is_same_property(each, known["id"]) for each in wanted
             ):
                 continue
             kind, whole = self._value(page, known)
-            shown, is_cut = values.cut(kind, whole)
+            shown, is_cut = values.cut(kind, whole if is_recorded else values.signed(kind, whole, now))
             more = {"has_more": is_cut} if kind == "relation" else {}
             properties[name] = {"id": known["id"], "type": kind, kind: shown, **more}
         users = {
@@ -379,7 +407,7 @@ class Notion:
     def _database(self, key: str) -> Json:
         held = self.store.of_database(key)
         if not held:
-            raise ApiError(404, _not_found("database", key), "object_not_found")
+            _raise_not_found("database", key)
         first = held[0]
         return {
             "object": "database",
@@ -433,9 +461,18 @@ def app_of(store: Store, token: str | None = None, per_second: float | None = No
         Route("/_control/state", state, methods=["GET"]),
         _route("/_control/truth/{key}", "GET", _truth(notion)),
     ]
-    faults = Faults(Starlette(routes=routes), NotionDialect())
+    handlers: dict[Any, Any] = {404: _no_such_url, 405: _no_such_url, Exception: _failed}
+    faults = Faults(Starlette(routes=routes, exception_handlers=handlers), NotionDialect())
     # A request that meets a fault counts against the limit, too.
     return Gate(faults, token, per_second, counts)
+
+
+async def _no_such_url(_: Request, __: Exception) -> Response:
+    return error(400, "Invalid request URL.", "invalid_request_url")
+
+
+async def _failed(_: Request, wrong: Exception) -> Response:
+    return error(500, f"The stand-in failed: {type(wrong).__name__}: {wrong}")
 
 
 def _truth(notion: Notion) -> Callable[[Request], Awaitable[Any]]:
@@ -462,7 +499,7 @@ def _route(path: str, method: str, answer: Callable[[Request], Awaitable[Any]]) 
 
 async def _body(request: Request) -> Json:
     try:
-        body = json.loads(await request.body() or b"{}")
+        body = json.loads(await request.body() or b"{}", parse_constant=_no_constant)
     except ValueError:
         raise ApiError(400, "Error parsing JSON body.", "invalid_json") from None
     if not isinstance(body, dict):
@@ -470,17 +507,26 @@ async def _body(request: Request) -> Json:
     return body
 
 
+def _no_constant(name: str) -> Never:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _numbered(given: QueryParams) -> Json:
+    """The parameters of a query string, with the page size as a number where it is one."""
+    size = given.get("page_size", "")
+    return {**given, "page_size": int(size)} if size.isdecimal() else dict(given)
+
+
 def _page_size(given: Json) -> int:
-    try:
-        size = int(given.get("page_size") or PAGE_SIZE)
-    except (TypeError, ValueError):
-        size = 0
-    if not 1 <= size <= PAGE_SIZE:
-        raise ApiError(400, f"body failed validation: page_size should be ≥ 1 and ≤ {PAGE_SIZE}")
+    size = given.get("page_size")
+    if size is None:
+        return PAGE_SIZE
+    if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= PAGE_SIZE:
+        raise ApiError(400, f"body failed validation: page_size should be a number from 1 to {PAGE_SIZE}")
     return size
 
 
-def _list_of(results: list[Json], kind: str) -> Json:
+def _list_of(results: list[Any], kind: str) -> Json:
     return {
         "object": "list",
         "results": results,
@@ -491,7 +537,7 @@ def _list_of(results: list[Json], kind: str) -> Json:
     }
 
 
-def _listed(found: list[Json], given: Json, kind: str) -> Json:
+def _listed(found: list[Any], given: Json, kind: str) -> Json:
     """One page of a list whose cursors are positions."""
     size, cursor = _page_size(given), given.get("start_cursor") or "0"
     if not str(cursor).isdecimal() or int(cursor) > len(found):
@@ -503,39 +549,19 @@ def _listed(found: list[Json], given: Json, kind: str) -> Json:
     return answer
 
 
-def _property_name(source: Json, given: str) -> str | None:
-    if given in source["properties"]:
-        return given
-    for name, known in source["properties"].items():
-        if values.is_same_property(given, known["id"]):
-            return str(name)
-    return None
-
-
-def _change_property(source: Json, name: str, change: Json) -> None:
-    known = source["properties"][name]
-    kind = next((key for key in change if key != "name"), known["type"])
-    config = change.get(kind, known.get(known["type"], {}))
-    changed = {
-        **definition(source["id"], name, kind, config),
-        "id": known["id"],
-        "name": change.get("name", name),
-    }
-    # In its old place: the order of properties is the owner's.
-    source["properties"] = {
-        (changed["name"] if each == name else each): (changed if each == name else held)
-        for each, held in source["properties"].items()
-    }
-
-
 def _trash(in_trash: bool, request: Request) -> Json:
+    return {"in_trash": in_trash, **({"archived": in_trash} if _knows_archived(request) else {})}
+
+
+def _knows_archived(request: Request) -> bool:
     """`archived` was renamed in 2026-03-11."""
-    older = request.headers.get("notion-version", "") < IN_TRASH_SINCE
-    return {"in_trash": in_trash, **({"archived": in_trash} if older else {})}
+    return request.headers.get("notion-version", "") < IN_TRASH_SINCE
 
 
-def _not_found(what: str, key: str) -> str:
-    return (
+def _raise_not_found(what: str, key: str) -> Never:
+    raise ApiError(
+        404,
         f"Could not find {what} with ID: {unquote(key)}. Make sure the relevant pages and databases are shared with "
-        "your integration."
+        "your integration.",
+        "object_not_found",
     )

@@ -1,6 +1,7 @@
 """How Notion words an error: https://developers.notion.com/reference/status-codes"""
 
 import random
+import uuid
 from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -30,7 +31,7 @@ def error(
         "status": status,
         "code": code or ERROR_CODES.get(status, "internal_server_error"),
         "message": message,
-        "request_id": "00000000-0000-4000-8000-000000000000",
+        "request_id": str(uuid.uuid4()),
     }
     return JSONResponse(body, status, headers)
 

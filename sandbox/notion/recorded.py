@@ -12,7 +12,7 @@ class Recorded:
     """The data sources and pages below `folder`. Raises `ValueError` when there are none."""
 
     def __init__(self, folder: Path) -> None:
-        self._answers: list[Json] = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+        self._answers = [_answer(path) for path in sorted(folder.glob("*.json"))]
         if not self._answers:
             raise ValueError(f"{folder} holds no recorded answers (*.json)")
 
@@ -45,3 +45,15 @@ class Recorded:
                         if value["type"] in values.COMPUTED_TYPES
                     },
                 }
+
+
+def _answer(path: Path) -> Json:
+    try:
+        answer: Json = json.loads(path.read_text())
+        if answer["data_source"]["properties"] is None or not isinstance(answer["pages"], list):
+            raise TypeError
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(
+            f'{path} is no recorded answer: {{"data_source": …, "pages": […]}} in JSON'
+        ) from None
+    return answer

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sandbox.notion import values
+from sandbox.notion.schema import definition, options, statuses
 from sandbox.notion.store import BOT
 from sandbox.notion.values import Json, option, property_id, rich_text
 
@@ -22,6 +23,8 @@ OWNER = {
 GROUP = {"object": "group", "id": str(uuid.uuid5(uuid.NAMESPACE_URL, "sandbox/group")), "name": "Family"}
 WORKSPACE_PAGE = str(uuid.uuid5(uuid.NAMESPACE_URL, "sandbox/home"))
 EVERYTHING_ROWS = 40
+# References in the longest values; a relation refers to a row once.
+MANY = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class Sample:
             created = datetime.combine(self.today - timedelta(days=60), time(7, number), UTC)
             contents = {} if number % 4 == 3 else _full_row(number, rows)
             contents["Name"] = [] if number == 3 else [rich_text(f"Row {number}")]
+            if number == 0:
+                contents["Name"] += [rich_text(f", part {part}") for part in range(1, MANY)]
             yield self._page("Everything", str(number), number, created, created, contents)
 
     def _page(
@@ -126,10 +131,10 @@ class Sample:
     ) -> Json:
         schema = _SCHEMAS[database]
         stored = {}
-        for name, definition in schema["properties"].items():
-            kind = definition["type"]
+        for name, known in schema["properties"].items():
+            kind = known["type"]
             if kind not in values.COMPUTED_TYPES:
-                stored[definition["id"]] = [kind, contents.get(name, values.EMPTY[kind]())]
+                stored[known["id"]] = [kind, contents.get(name, values.EMPTY[kind]())]
         return {
             "id": _page_id(self.seed, database, key),
             "data_source_id": schema["id"],
@@ -142,6 +147,17 @@ class Sample:
             "number": number + 1,
             "values": stored,
         }
+
+
+def _guest(number: int) -> Json:
+    return {
+        "object": "user",
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"sandbox/guest/{number}")),
+        "name": f"Guest {number}",
+        "avatar_url": None,
+        "type": "person",
+        "person": {"email": f"guest{number}@example.com"},
+    }
 
 
 def _page_id(seed: int, database: str, key: str) -> str:
@@ -177,20 +193,11 @@ def schema(name: str, properties: dict[str, tuple[str, Json]], created: str, des
         "url": f"https://www.notion.so/{source_id.replace('-', '')}",
         "public_url": None,
         "properties": {
-            title: definition(name, title, kind, config) for title, (kind, config) in properties.items()
+            title: definition(
+                "title" if kind == "title" else property_id(f"{name}/{title}"), title, kind, config
+            )
+            for title, (kind, config) in properties.items()
         },
-    }
-
-
-def definition(source: str, name: str, kind: str, config: Json) -> Json:
-    """One property of a schema."""
-    key = "title" if kind == "title" else property_id(f"{source}/{name}")
-    return {
-        "id": key,
-        "name": name,
-        "type": kind,
-        "description": "A line or two." if name == "Notes" else None,
-        kind: config,
     }
 
 
@@ -211,19 +218,6 @@ _NUMBER = {"format": "number"}
 _CREATED = "2024-01-01T08:00:00.000Z"
 
 
-def _options(*names: str) -> Json:
-    return {"options": [{**option(name), "description": None} for name in names]}
-
-
-def _status() -> Json:
-    options = [{**option(name), "description": None} for name in ("Not started", "In progress", "Done")]
-    groups = [
-        {"id": each["id"], "name": each["name"], "color": each["color"], "option_ids": [each["id"]]}
-        for each in options
-    ]
-    return {"options": options, "groups": groups}
-
-
 def _everything_schema() -> Json:
     made = schema(
         "Everything",
@@ -231,9 +225,9 @@ def _everything_schema() -> Json:
             "Name": ("title", {}),
             "Text": ("rich_text", {}),
             "Number": ("number", _NUMBER),
-            "Select": ("select", _options("one", "two")),
-            "Tags": ("multi_select", _options("red", "green", "blue")),
-            "Status": ("status", _status()),
+            "Select": ("select", options("one", "two")),
+            "Tags": ("multi_select", options("red", "green", "blue")),
+            "Status": ("status", statuses()),
             "When": ("date", {}),
             "People": ("people", {}),
             "Files": ("files", {}),
@@ -307,7 +301,7 @@ def _full_row(number: int, rows: list[str]) -> Json:
         {"start": "2026-03-01T09:30:00.000", "end": None, "time_zone": "Europe/Berlin"},
     )
     # Row 0 has more references than a row shows.
-    many = 60 if number == 0 else 2
+    many = MANY if number == 0 else 2
     numbers: tuple[Any, ...] = (number, number + 0.5, -number, 2**53 + number)
     return {
         "Text": [rich_text(f"part {part} ") for part in range(many)],
@@ -316,7 +310,7 @@ def _full_row(number: int, rows: list[str]) -> Json:
         "Tags": [option("red"), option("blue")],
         "Status": option(("Not started", "In progress", "Done")[number % 3]),
         "When": dates[number % 3],
-        "People": [OWNER, GROUP],
+        "People": [OWNER, GROUP, *(_guest(each) for each in range(2, many))],
         "Files": [
             {"name": "a.pdf", "type": "external", "external": {"url": "https://example.com/a.pdf"}},
             {"name": "b.png", "type": "file", "file": notion_hosted},
@@ -326,7 +320,7 @@ def _full_row(number: int, rows: list[str]) -> Json:
         "Mail": "row@example.com",
         "Phone": "+49 30 000000",
         "Formula": formulas[number % 6],
-        "Related": [{"id": each} for each in (rows * 2)[: many if number == 0 else 2]],
+        "Related": [{"id": each} for each in rows[:many]],
         "Rollup": rollups[number % 4],
         "Verified": {"state": "verified", "verified_by": OWNER, "date": _day(date(2026, 1, 1))},
         "Place": {"lat": 52.5, "lon": 13.4, "name": "Park", "address": None},
@@ -343,7 +337,7 @@ _SCHEMAS = {
             "Water": ("number", _NUMBER),
             "Steps": ("number", _NUMBER),
             "Notes": ("rich_text", {}),
-            "Mood": ("select", _options(*_MOODS)),
+            "Mood": ("select", options(*_MOODS)),
         },
         _CREATED,
     ),
@@ -371,7 +365,7 @@ _SCHEMAS = {
         "Habit Targets",
         {
             "Habit": ("title", {}),
-            "Period": ("select", _options("daily", "weekly", "monthly")),
+            "Period": ("select", options("daily", "weekly", "monthly")),
             "Target": ("number", _NUMBER),
             "Active from": ("date", {}),
             "Active until": ("date", {}),

@@ -102,10 +102,11 @@ class Store:
         for row in self._database.execute(sql, (data_source_id,)):
             yield _page(*row)
 
-    def times(self, data_source_id: str) -> list[tuple[str, str, str]]:
-        """Id, creation and edit time of each page outside the trash, in order of creation."""
+    def times(self, data_source_id: str) -> Iterator[Json]:
+        """The pages of a data source without their contents, in order of creation."""
         sql = "SELECT id, created, edited FROM pages WHERE data_source_id = ? AND NOT in_trash ORDER BY created, id"
-        return self._database.execute(sql, (data_source_id,)).fetchall()
+        for key, created, edited in self._database.execute(sql, (data_source_id,)):
+            yield {"id": key, "created": created, "edited": edited}
 
     def pages_by_id(self, keys: list[str]) -> list[Json]:
         """The pages with these ids, in this order."""

@@ -4,10 +4,12 @@ https://developers.notion.com/reference/page-property-values
 """
 
 import hashlib
+import math
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
+from zoneinfo import ZoneInfo
 
 Json = dict[str, Any]
 
@@ -98,6 +100,28 @@ def cut(kind: str, value: Any) -> tuple[Any, bool]:
     return value, False
 
 
+def signed(kind: str, value: Any, at: datetime) -> Any:
+    """The value as one answer gives it: addresses of files that Notion hosts are signed for one hour.
+
+    https://developers.notion.com/reference/file-object
+    """
+    if kind != "files":
+        return value
+    expiry = (at + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return [
+        {
+            **each,
+            "file": {
+                "url": f"{each['file']['url'].partition('?')[0]}?signed={at.timestamp():.6f}",
+                "expiry_time": expiry,
+            },
+        }
+        if each["type"] == "file"
+        else each
+        for each in value
+    ]
+
+
 def written(kind: str, content: Any, schema: Json) -> Any:
     """The stored form of a value that a client writes. Raises `InvalidValueError`."""
     if kind in READ_ONLY_TYPES:
@@ -111,16 +135,60 @@ def written(kind: str, content: Any, schema: Json) -> Any:
 
 
 def converted(stored_kind: str, value: Any, kind: str) -> Any:
-    """The value of a property whose type was changed: kept where it can be read as the new type, else empty."""
-    text = plain(value) if stored_kind in ("title", "rich_text") else "" if value is None else str(value)
-    if kind == "rich_text" and text:
-        return [rich_text(text)]
-    if kind == "number":
-        try:
-            return float(text)
-        except ValueError:
-            return None
+    """The value of a property whose type was changed, as far as the text it is stored as can be read so.
+
+    https://developers.notion.com/reference/update-a-data-source (how type changes work)
+    """
+    text = _as_text(stored_kind, value)
+    if not text:
+        return EMPTY[kind]()
+    match kind:
+        case "rich_text":
+            return [rich_text(text)]
+        case "url" | "email" | "phone_number":
+            return text
+        case "select":
+            return option(text)
+        case "multi_select":
+            return [option(each) for each in text.split(", ")]
+        case "checkbox":
+            return text == "Yes"
+        case "number":
+            return _as_number(text)
+        case "date":
+            return {"start": text, "end": None, "time_zone": None} if _is_time(text) else None
     return EMPTY[kind]()
+
+
+def _as_text(kind: str, value: Any) -> str:
+    if value is None:
+        return ""
+    match kind:
+        case "title" | "rich_text":
+            return plain(value)
+        case "select" | "status":
+            return str(value["name"])
+        case "multi_select" | "files":
+            return ", ".join(each["name"] for each in value)
+        case "people" | "relation":
+            return ", ".join(each["id"] for each in value)
+        case "date":
+            return str(value["start"])
+        case "checkbox":
+            return "Yes" if value else "No"
+        case "number" | "url" | "email" | "phone_number":
+            return str(value)
+    return ""
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    if not math.isfinite(found):
+        return None
+    return int(found) if found.is_integer() else found
 
 
 def _is_list(content: Any) -> bool:
@@ -151,6 +219,29 @@ def _chosen(content: Json, schema: Json) -> Json:
     return made
 
 
+def _is_time(text: Any) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _is_zone(name: Any) -> bool:
+    try:
+        ZoneInfo(name)
+    except (OSError, TypeError, ValueError, KeyError):
+        return False
+    return True
+
+
+def _is_date(content: Any) -> bool:
+    if not isinstance(content, dict) or not _is_time(content.get("start")):
+        return False
+    end, zone = content.get("end"), content.get("time_zone")
+    return (end is None or _is_time(end)) and (zone is None or _is_zone(zone))
+
+
 def _date(content: Json, _: Json) -> Json:
     return {"start": content["start"], "end": content.get("end"), "time_zone": content.get("time_zone")}
 
@@ -168,7 +259,7 @@ _WRITTEN: dict[str, tuple[Callable[[Any], bool], Callable[[Any, Json], Any]]] = 
     "select": (_is_named, _chosen),
     "status": (_is_named, _chosen),
     "multi_select": (_is_list, lambda content, schema: [_chosen(each, schema) for each in content]),
-    "date": (lambda content: isinstance(content, dict) and isinstance(content.get("start"), str), _date),
+    "date": (_is_date, _date),
     "people": (_is_list, lambda content, _: [{"object": "user", "id": each["id"]} for each in content]),
     "relation": (_is_list, lambda content, _: [{"id": each["id"]} for each in content]),
     "files": (_is_list, lambda content, _: [_file(each) for each in content]),

@@ -12,10 +12,23 @@ import pytest
 from reporting.naming import DagId
 from reporting.settings import ROOT
 
+HUBSPOT_OBJECTS = (
+    "contacts",
+    "companies",
+    "deals",
+    "calls",
+    "emails",
+    "meetings",
+    "notes",
+    "tasks",
+    "communications",
+)
 EXPECTED = {
     "mart_personal__models__changed",
     "mart_personal__models__full",
     "ops_airflow__canary__ping",
+    *(f"raw_hubspot__{name}__changed" for name in HUBSPOT_OBJECTS),
+    *(f"raw_hubspot__{name}__full" for name in (*HUBSPOT_OBJECTS, "owners", "pipelines", "associations")),
     "ops_warehouse__schema__upgrade",
     "ops_warehouse__sources__freshness",
     "raw_notion__daily_habits__changed",
@@ -32,7 +45,7 @@ from airflow.dag_processing.dagbag import DagBag
 before = set(sys.modules)
 bag = DagBag(sys.argv[1])
 # Airflow itself imports a part of google.cloud as soon as there is an Asset.
-heavy = ("google.cloud.bigquery", "notion_client", "hubspot", "dbt", "reporting.warehouse", "reporting.sources.notion")
+heavy = ("google.cloud.bigquery", "notion_client", "hubspot", "dbt", "reporting.warehouse", "reporting.sources.notion", "reporting.sources.hubspot")
 imported = [name for name in set(sys.modules) - before if (name + ".").startswith(tuple(h + "." for h in heavy))]
 print(json.dumps({
     "errors": bag.import_errors,
@@ -115,8 +128,10 @@ def test_the_schedules_are_settings(bag: dict[str, Any], tmp_path: Path) -> None
     )
     assert other["dags"]["raw_notion__daily_habits__changed"]["schedule"] == "*/5 * * * *"
     assert other["dags"]["raw_notion__daily_habits__full"]["schedule"] is None
-    # Swept each time, so as often as the others are read.
+    # What can only be swept is swept as often as the others are read, unless it seldom changes.
     assert other["dags"]["raw_notion__habit_targets__full"]["schedule"] == "*/5 * * * *"
+    assert other["dags"]["raw_hubspot__associations__full"]["schedule"] == "*/5 * * * *"
+    assert other["dags"]["raw_hubspot__owners__full"]["schedule"] is None
 
 
 def test_a_broken_file_would_be_seen(tmp_path: Path) -> None:

@@ -102,6 +102,37 @@ def test_what_bigquery_refuses_is_named_with_its_model(tmp_path: Path) -> None:
         assert why in line.replace("DOUBLE", "FLOAT64")
 
 
+def test_a_snapshot_has_its_own_columns_and_those_of_dbt(tmp_path: Path) -> None:
+    history = "select id, dbt_valid_from from `local`.`staging`.`kept` where dbt_valid_to is null"
+    code, said, refused = analyse(
+        "analyse.py",
+        tmp_path,
+        node(
+            "kept", "select * from `local`.`staging`.`base`", kind="snapshot", parent="model.reporting.base"
+        ),
+        node("history", history, parent="snapshot.reporting.kept"),
+        node("wrong", history.replace("dbt_valid_to", "valid_to"), parent="snapshot.reporting.kept"),
+    )
+    assert (code, said) == (1, "GoogleSQL accepts 3 statements, refuses 1; 0 build on those.")
+    assert "valid_to" in refused[0]
+
+
+def test_a_unit_test_may_expect_an_array(tmp_path: Path) -> None:
+    words = "select id, [id] as words, [struct(id as word)] as parts from `local`.`raw`.`pages`"
+    code, said, refused = analyse(
+        "analyse_unit_tests.py",
+        tmp_path,
+        node("base", words),
+        unit_test("fine", {}, {"id": "a", "words": ["a", "b"]}),
+        unit_test("empty", {}, {"words": []}),
+        unit_test("wrong_element", {}, {"words": [True, "b"]}),
+        unit_test("nested", {}, {"parts": [{"word": "a"}]}),
+    )
+    assert (code, said) == (1, "2 unit tests accepted, 2 refused.")
+    assert [line.split(": ")[1] for line in refused] == ["wrong_element of base", "nested of base"]
+    assert "format: sql" in refused[1]
+
+
 def test_a_unit_test_is_refused_for_its_fixtures_and_its_expectation(tmp_path: Path) -> None:
     row = {"id": "a", "amount": 1, "day": "2026-01-01"}
     code, said, refused = analyse(

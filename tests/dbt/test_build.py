@@ -21,7 +21,7 @@ from reporting.settings import Settings, read_settings
 from reporting.warehouse import builds, schema
 from reporting.warehouse.client import connect
 from reporting.warehouse.load import load
-from tests.notion_server import HABITS, START, Notion, source_over, title
+from tests.notion_server import HABITS, START, Notion, reader_over, title
 
 DAILY, WEEKLY, MONTHLY, TARGETS = NOTION
 TODAY = date(2026, 1, 10)
@@ -30,6 +30,9 @@ DOWNSTREAM_OF_DAILY = {
     "staging": {"stg_notion__daily_habits"},
     "marts": {"int_habits__unpivoted", "int_habits__named", "habits", "habit_metrics"},
 }
+
+# The first test waits for every build.
+pytestmark = pytest.mark.timeout(900)
 
 Statuses = dict[str, str]
 Rows = list[tuple[Any, ...]]
@@ -103,9 +106,9 @@ class House:
 
     def read(self) -> None:
         for entity in (DAILY, TARGETS):
-            source = source_over(self.notion)
+            reader = reader_over(self.notion, self.settings, entity)
             folder = extract(
-                self.client, self.settings, entity, "full", source, self.landing, tombstone_share=1.0
+                self.client, self.settings, entity, "full", reader, self.landing, tombstone_share=1.0
             )
             load(self.client, self.settings, entity, self.landing, folder, tombstone_share=1.0)
 
@@ -114,7 +117,7 @@ class House:
         dbt.forget_results(self.settings)
         environment = dbt.environment(self.settings) | {"REPORTING_TODAY": TODAY.isoformat()}
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=200
+            command, env=environment, capture_output=True, text=True, check=False, timeout=500
         )
         path = dbt.target_folder(self.settings) / "run_results.json"
         assert path.exists(), done.stdout
@@ -291,8 +294,8 @@ def test_a_failing_test_is_named(house: House, story: Story) -> None:
         house.client.query(f"DELETE FROM {raw} WHERE _run_id IS NULL").result()
     assert code == 1
     failed = [name.split(".")[2] for name, status in statuses.items() if status == "fail"]
-    assert "unique_stg_notion__daily_habits_page_id" in failed
-    assert any(line.startswith("test unique_stg_notion__daily_habits_page_id: ") for line in said)
+    assert "stg_notion__daily_habits_is_valid" in failed
+    assert any(line.startswith("test stg_notion__daily_habits_is_valid: ") for line in said)
 
 
 def test_a_source_that_is_not_read_any_more_is_named(house: House, story: Story) -> None:

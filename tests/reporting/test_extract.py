@@ -1,5 +1,6 @@
 """From the source to the warehouse and back again: what the two tasks of a DAG do."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,15 +9,16 @@ import pytest
 from google.cloud import bigquery
 
 from reporting.entities import NOTION
-from reporting.extract import LARGE_ROW_COUNT, NotReadError, extract, is_swept_lately
+from reporting.extract import LARGE_ROW_COUNT, extract, is_swept_lately
 from reporting.landing import Landing, Refresh
+from reporting.readers import open_reader
 from reporting.settings import Settings, read_settings
-from reporting.sources.base import NotFoundError
-from reporting.warehouse import schema
+from reporting.sources.base import NotFoundError, NotReadError
+from reporting.warehouse import schema, states
 from reporting.warehouse.client import connect
 from reporting.warehouse.ledger import Counts
 from reporting.warehouse.load import TombstoneGuardError, load
-from tests.notion_server import START, Notion, iso, source_over
+from tests.notion_server import START, Notion, iso, reader_over
 
 DAILY = NOTION[0]
 DATE = {"Date": {"id": "d", "name": "Date", "type": "date"}}
@@ -32,20 +34,37 @@ class Round:
         self.notion.sources[0]["properties"] = DATE
 
     def run(self, refresh: Refresh) -> Counts:
-        folder = extract(self.client, self.settings, DAILY, refresh, source_over(self.notion), self.landing)
+        reader = reader_over(self.notion, self.settings, DAILY)
+        folder = extract(self.client, self.settings, DAILY, refresh, reader, self.landing)
         return load(self.client, self.settings, DAILY, self.landing, folder)
 
     def edit(self, page_id: str) -> None:
         self.notion.pages[page_id] |= {"last_edited_time": iso(datetime.now(UTC)), "url": "edited"}
 
 
+@pytest.fixture(scope="module")
+def warehouse(
+    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[bigquery.Client, Settings]]:
+    environment = {
+        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+        "REPORTING_DATASET_PREFIX": "extract_",
+        "REPORTING_STATE": str(tmp_path_factory.mktemp("extract")),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        settings = read_settings()
+        client = connect(settings)
+        schema.upgrade(client)
+        yield client, settings
+
+
 @pytest.fixture
-def rounds(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Round:
-    assert settings.emulator_host
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", settings.emulator_host)
-    monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
-    client = connect(read_settings())
-    schema.upgrade(client)
+def rounds(warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Round:
+    client, settings = warehouse
+    for table in (f"{settings.dataset('raw')}.{DAILY.table}", f"{settings.dataset('ops')}.sync_runs"):
+        client.query(f"DELETE FROM {table} WHERE TRUE").result()
     return Round(client, settings, tmp_path)
 
 
@@ -87,7 +106,12 @@ def test_an_optional_database_may_be_absent_but_not_when_it_is_named(rounds: Rou
 
     def read() -> str:
         return extract(
-            rounds.client, rounds.settings, targets, "full", source_over(rounds.notion), rounds.landing
+            rounds.client,
+            rounds.settings,
+            targets,
+            "full",
+            reader_over(rounds.notion, rounds.settings, targets),
+            rounds.landing,
         )
 
     with pytest.raises(NotReadError, match="it is optional"):
@@ -100,7 +124,7 @@ def test_an_optional_database_may_be_absent_but_not_when_it_is_named(rounds: Rou
 def test_an_entity_can_be_switched_off(rounds: Round) -> None:
     rounds.settings = replace(rounds.settings, names={DAILY.table: "none"})
     with pytest.raises(NotReadError, match="REPORTING_NAME_NOTION__DAILY_HABITS=none"):
-        rounds.run("full")
+        open_reader(rounds.settings, DAILY, "ntn_any")
 
 
 @pytest.mark.parametrize(
@@ -114,4 +138,5 @@ def test_a_large_entity_is_swept_every_six_days(rounds: Round, age: int, rows: i
     rounds.client.query(
         f"UPDATE {ledger} SET rows_read = {rows}, started_at = TIMESTAMP_SUB(started_at, INTERVAL {age} DAY) WHERE TRUE"
     ).result()
+    states.forget(rounds.settings, DAILY)
     assert is_swept_lately(rounds.client, rounds.settings, DAILY) is expected

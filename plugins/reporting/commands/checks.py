@@ -10,11 +10,12 @@ from google.cloud import bigquery
 
 from reporting.commands import configuration
 from reporting.commands.errors import CommandError
-from reporting.entities import NOTION, NotionDatabase
+from reporting.entities import HUBSPOT, NOTION, Entity, NotionDatabase
 from reporting.settings import SWITCHED_OFF, SettingError, Settings, read_settings
 from reporting.sources import notion
-from reporting.sources.base import NotFoundError, SourceError
+from reporting.sources.base import AccessDeniedError, NotFoundError, SourceError
 from reporting.sources.http import Policy
+from reporting.sources.hubspot import api as hubspot
 from reporting.sources.notion import NotionSource
 from reporting.warehouse.client import connect
 
@@ -34,18 +35,32 @@ class Finding:
 
 def notion_source(connection: str) -> NotionSource:
     """The source of AIRFLOW_CONN_NOTION's value. Raises `CommandError` when it holds no token."""
-    fields = configuration.connection_fields("NOTION", connection)
+    token, host = _token(connection, "notion")
+    return NotionSource(token, host or notion.DEFAULT_BASE_URL, IMPATIENT)
+
+
+def hubspot_portal(connection: str, version: str) -> hubspot.HubSpot:
+    """The portal of AIRFLOW_CONN_HUBSPOT's value. Raises `CommandError` when it holds no token."""
+    token, host = _token(connection, "hubspot")
+    return hubspot.HubSpot(token, host or hubspot.DEFAULT_BASE_URL, version, IMPATIENT)
+
+
+def _token(connection: str, name: str) -> tuple[str, str | None]:
+    fields = configuration.connection_fields(name.upper(), connection)
     token = fields.get("password")
     if not token:
-        raise CommandError("the connection 'notion' has no token as its password. Run script/connect notion.")
-    return NotionSource(token, fields.get("host") or notion.DEFAULT_BASE_URL, IMPATIENT)
+        raise CommandError(
+            f"the connection '{name}' has no token as its password. Run script/connect {name}."
+        )
+    return token, fields.get("host")
 
 
 def check_notion(variables: Mapping[str, str]) -> Iterator[Finding]:
     """The token, and each habits database."""
     connection = variables.get("AIRFLOW_CONN_NOTION")
     if not connection:
-        yield Finding("Notion", False, "is not configured. Run script/connect notion.")
+        is_well = bool(variables.get("AIRFLOW_CONN_HUBSPOT"))
+        yield Finding("Notion", is_well, "is not configured. Run script/connect notion.")
         return
     source = None
     try:
@@ -78,6 +93,40 @@ def _check_database(source: NotionSource, settings: Settings, entity: NotionData
     except SourceError as error:
         return Finding(entity.table, False, str(error))
     return Finding(entity.table, True, f"reads '{notion.title_of(found)}'.")
+
+
+def check_hubspot(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """The token, and its scope for each entity."""
+    connection = variables.get("AIRFLOW_CONN_HUBSPOT")
+    if not connection:
+        yield Finding("HubSpot", True, "is not configured, and so not read. script/connect hubspot does it.")
+        return
+    try:
+        settings = read_settings(variables)
+        portal = hubspot_portal(connection, settings.hubspot_version)
+    except (CommandError, SettingError) as error:
+        yield Finding("HubSpot", False, str(error))
+        return
+    try:
+        for entity in HUBSPOT:
+            if settings.names.get(entity.table) == SWITCHED_OFF:
+                yield Finding(entity.table, True, "is switched off.")
+                continue
+            refusal = hubspot_refusal(portal, entity)
+            yield Finding(entity.table, refusal is None, str(refusal or "can be read."))
+    except SourceError as error:
+        yield Finding("HubSpot", False, str(error))
+    finally:
+        portal.close()
+
+
+def hubspot_refusal(portal: hubspot.HubSpot, entity: Entity) -> AccessDeniedError | None:
+    """Why the token may not read `entity`; None if it may. Raises the other errors of `reporting.sources.base`."""
+    try:
+        portal.probe(entity)
+    except AccessDeniedError as error:
+        return error
+    return None
 
 
 def check_bigquery(variables: Mapping[str, str]) -> Iterator[Finding]:

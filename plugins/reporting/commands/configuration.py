@@ -156,8 +156,8 @@ def airflow_environment(
     )
 
 
-def notion_connection(token: str, host: str | None = None) -> str:
-    """The Airflow connection `notion` as the value of AIRFLOW_CONN_NOTION."""
+def token_connection(token: str, host: str | None = None) -> str:
+    """An Airflow connection to a source that takes a token, as the value of AIRFLOW_CONN_<SOURCE>."""
     connection = {"conn_type": "http", "password": token}
     return json.dumps(connection | ({"host": host} if host else {}))
 

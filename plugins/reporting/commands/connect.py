@@ -16,8 +16,8 @@ from rich.console import Console
 
 from reporting.commands import checks, configuration
 from reporting.commands.errors import CommandError, run
-from reporting.entities import NOTION, NotionDatabase
-from reporting.settings import SWITCHED_OFF
+from reporting.entities import HUBSPOT, HUBSPOT_OBJECTS, NOTION, NotionDatabase
+from reporting.settings import SWITCHED_OFF, read_settings
 from reporting.sources import notion
 from reporting.sources.base import NotFoundError, SourceError
 
@@ -25,6 +25,12 @@ NOTION_STEPS = """
 1. Make an integration at https://www.notion.so/profile/integrations (type: internal; capability: read content).
 2. Open each habits database in Notion and choose ··· → Connections → the integration's name.
 3. Copy the integration's secret (it begins with ntn_) and paste it here; it is not shown.
+"""
+HUBSPOT_STEPS = """
+1. In HubSpot, open Settings → Integrations → Private Apps, and create one (you must be a super admin).
+2. Give it these scopes, all for reading: crm.objects.contacts, .companies, .deals and .owners; for engagements
+   crm.objects.contacts covers calls, meetings, notes, tasks and communications; e-mails need sales-email-read.
+3. Copy the app's access token (it begins with pat-) and paste it here; it is not shown.
 """
 BIGQUERY_STEPS = """
 1. Make a project at https://console.cloud.google.com and note its id.
@@ -36,13 +42,15 @@ BIGQUERY_STEPS = """
 def main() -> int:
     """Connect one source or the warehouse."""
     parser = argparse.ArgumentParser("script/connect", description=__doc__)
-    parser.add_argument("what", choices=("notion", "bigquery"))
+    parser.add_argument("what", choices=("notion", "hubspot", "bigquery"))
     options = parser.parse_args()
     console = Console(highlight=False)
     path = configuration.owner_file()
     try:
         if options.what == "notion":
             _notion(console, path)
+        elif options.what == "hubspot":
+            _hubspot(console, path)
         else:
             _bigquery(console, path)
     except EOFError:
@@ -56,10 +64,8 @@ def _notion(console: Console, path: Path) -> None:
     console.print(NOTION_STEPS)
     # For a stand-in; the real one needs no host.
     host = os.environ.get("REPORTING_NOTION_HOST")
-    token = getpass.getpass("Token: ").strip()
-    if not token:
-        raise CommandError("no token was given; nothing was stored.")
-    connection = configuration.notion_connection(token, host)
+    token = _ask_token()
+    connection = configuration.token_connection(token, host)
     source = checks.notion_source(connection)
     try:
         found = list(source.data_sources())
@@ -82,6 +88,46 @@ def _notion(console: Console, path: Path) -> None:
         soft_wrap=True,
         markup=False,
     )
+
+
+def _hubspot(console: Console, path: Path) -> None:
+    console.print(HUBSPOT_STEPS, markup=False)
+    # For a stand-in; the real one needs no host.
+    connection = configuration.token_connection(_ask_token(), os.environ.get("REPORTING_HUBSPOT_HOST"))
+    version = read_settings(configuration.read_owner_file(path) | dict(os.environ)).hubspot_version
+    portal = checks.hubspot_portal(connection, version)
+    changes = {"AIRFLOW_CONN_HUBSPOT": connection}
+    try:
+        refusals = {entity: checks.hubspot_refusal(portal, entity) for entity in HUBSPOT}
+    finally:
+        portal.close()
+    if all(refusals[entity] for entity in HUBSPOT_OBJECTS):
+        raise CommandError(f"{refusals[HUBSPOT_OBJECTS[0]]} Nothing was stored.")
+    for entity, refusal in refusals.items():
+        # What was switched off for want of a scope is on again when the scope is there.
+        name = f"REPORTING_NAME_{entity.table.upper()}"
+        changes[name] = ""
+        if refusal:
+            console.print(f"\n{refusal}", markup=False)
+            if _ask(f"Go on without {entity.name} (yes or no)", "yes").lower() not in ("y", "yes"):
+                raise CommandError("add the scope and run it again; nothing was stored.")
+            changes[name] = SWITCHED_OFF
+    kept = configuration.read_owner_file(path)
+    if "REPORTING_TIMEZONE" not in kept:
+        changes["REPORTING_TIMEZONE"] = _timezone(kept)
+    configuration.write_owner_file(path, changes)
+    console.print(
+        f"\nStored in {path}. Next: script/server, or script/round for a single round.",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+def _ask_token() -> str:
+    token = getpass.getpass("Token: ").strip()
+    if not token:
+        raise CommandError("no token was given; nothing was stored.")
+    return token
 
 
 def _choose(

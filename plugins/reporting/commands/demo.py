@@ -13,11 +13,12 @@ from rich.console import Console
 from reporting.commands import configuration, installation, processes, rounds
 from reporting.commands.errors import CommandError, end_on_signals, run
 from reporting.commands.installation import AIRFLOW_PORT, BIGQUERY_PORT, Installation
-from reporting.entities import NOTION
+from reporting.entities import ENTITIES
 from reporting.naming import DagId
 from sandbox.serving import stand_in
 
 NOTION_PORT = 9060
+HUBSPOT_PORT = 9070
 PATIENCE_SECONDS = 900
 OWN_CONFIGURATION = ("AIRFLOW_", "REPORTING_", "BIGQUERY_", "GOOGLE_", "DBT_")
 
@@ -34,6 +35,9 @@ def main() -> int:
     )
     parser.add_argument("--notion-port", type=int, default=NOTION_PORT, help="Notion stand-in (%(default)s)")
     parser.add_argument(
+        "--hubspot-port", type=int, default=HUBSPOT_PORT, help="HubSpot stand-in (%(default)s)"
+    )
+    parser.add_argument(
         "--data", type=Path, default=installation.default_state("demo"), help="where it keeps its state"
     )
     options = parser.parse_args()
@@ -44,16 +48,12 @@ def main() -> int:
     begun = time.monotonic()
     with ExitStack() as stack:
         state = stack.enter_context(configuration.state_folder(options.data.resolve()))
-        processes.check_port(options.notion_port, "the Notion stand-in", "--notion-port")
-        console.print("Starting the Notion stand-in with sample data ...")
-        try:
-            notion = stack.enter_context(stand_in("notion", state / "notion", options.notion_port))
-        except RuntimeError as error:
-            raise CommandError(str(error)) from None
+        notion = _stand_in(stack, console, state, "Notion", options.notion_port)
+        hubspot = _stand_in(stack, console, state, "HubSpot", options.hubspot_port)
         demo = stack.enter_context(
             installation.running(
                 state,
-                _variables(notion),
+                _variables(notion, hubspot),
                 console,
                 port=options.port,
                 bigquery_port=options.bigquery_port,
@@ -68,14 +68,14 @@ def main() -> int:
             demo.client,
             demo.settings,
             console,
-            [str(DagId("raw", entity.source, entity.name, "full")) for entity in NOTION],
+            [str(DagId("raw", entity.source, entity.name, "full")) for entity in ENTITIES],
             full_build=False,
             seconds=PATIENCE_SECONDS,
             give_up_on_retry=True,
         )
         _show(demo, console, started_at, time.monotonic() - begun)
         if not options.once:
-            console.print(f"Notion stand-in: {notion}\nServing until Ctrl-C.")
+            console.print(f"Notion stand-in: {notion}\nHubSpot stand-in: {hubspot}\nServing until Ctrl-C.")
             threading.Event().wait()
     return 0
 
@@ -86,12 +86,25 @@ def _forget_own_configuration() -> None:
         del os.environ[name]
 
 
-def _variables(notion: str) -> dict[str, str]:
+def _stand_in(stack: ExitStack, console: Console, state: Path, title: str, port: int) -> str:
+    name = title.lower()
+    processes.check_port(port, f"the {title} stand-in", f"--{name}-port")
+    console.print(f"Starting the {title} stand-in with sample data ...")
+    try:
+        return stack.enter_context(stand_in(name, state / name, port))
+    except RuntimeError as error:
+        raise CommandError(str(error)) from None
+
+
+def _variables(notion: str, hubspot: str) -> dict[str, str]:
     return {
-        "AIRFLOW_CONN_NOTION": configuration.notion_connection("ntn_sample", notion),
+        "AIRFLOW_CONN_NOTION": configuration.token_connection("ntn_sample", notion),
+        "AIRFLOW_CONN_HUBSPOT": configuration.token_connection("pat-sample", hubspot),
         # Only what is asked for runs, so that the table shows what this round did.
         "REPORTING_SCHEDULE_CHANGED": "none",
         "REPORTING_SCHEDULE_FULL": "none",
+        # Someone waits for it, and a build costs nothing here.
+        "REPORTING_SETTLE_SECONDS": "0",
         # A run that an earlier demo left half-way goes on at once.
         "REPORTING_RETRY_SECONDS": "5",
     }
@@ -101,7 +114,9 @@ def _show(demo: Installation, console: Console, started_at: datetime, seconds: f
     console.print()
     console.print(rounds.ledger_table(rounds.ledger_lines(demo.client, demo.settings, started_at)))
     console.print()
-    console.print(rounds.first_look(demo.client, demo.settings))
+    console.print(rounds.habits_look(demo.client, demo.settings))
+    console.print()
+    console.print(rounds.relationships_look(demo.client, demo.settings))
     console.print(
         f"\nDone in {seconds:.0f} s. Airflow: {demo.address}  user admin  password {demo.prepared.password}",
         soft_wrap=True,

@@ -50,16 +50,26 @@ def main() -> int:
             "REPORTING_SCHEDULE_CHANGED": "none",
             "REPORTING_SCHEDULE_FULL": "none",
             "REPORTING_RETRY_SECONDS": "60",
+            "REPORTING_SETTLE_SECONDS": "0",
         }
-        if not configuration.is_set("AIRFLOW_CONN_NOTION", variables):
-            raise CommandError("no source is configured. Run script/connect notion first.")
+        configured = [
+            entity
+            for entity in ENTITIES
+            if configuration.is_set(f"AIRFLOW_CONN_{entity.source.upper()}", variables)
+        ]
+        if not configured:
+            raise CommandError("no source is configured. Run script/connect notion or hubspot first.")
         running = stack.enter_context(
             installation.running(
                 state, variables, console, port=options.port, bigquery_port=options.bigquery_port
             )
         )
         started_at = datetime.now(UTC)
-        due = [dag_id(running.client, running.settings, entity, options.full) for entity in ENTITIES]
+        due = [
+            dag_id
+            for entity in configured
+            if (dag_id := due_dag(running.client, running.settings, entity, options.full))
+        ]
         rounds.run_round(
             running.api,
             running.client,
@@ -75,13 +85,18 @@ def main() -> int:
     return 0
 
 
-def dag_id(client: bigquery.Client, settings: Settings, entity: Entity, full: bool) -> str:
-    """The DAG that is due: the sweep once a day (of a large entity every six), else what changed."""
+def due_dag(client: bigquery.Client, settings: Settings, entity: Entity, full: bool) -> str | None:
+    """The DAG that is due: the sweep once a day (of a large entity every six), else what changed.
+
+    An entity that can only be swept is swept each time, and one that seldom changes once a day.
+    """
     sweep = states.read(client, settings, entity).sweep
     is_due = sweep is None or (
         datetime.now(UTC) - sweep.started_at >= SWEEP_INTERVAL
         and not is_swept_lately(client, settings, entity)
     )
+    if entity.is_slow and not (full or is_due):
+        return None
     refresh = "full" if full or is_due or not entity.has_changed else "changed"
     return str(DagId("raw", entity.source, entity.name, refresh))
 

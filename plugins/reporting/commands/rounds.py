@@ -172,7 +172,7 @@ def ledger_table(lines: Iterable[LedgerLine]) -> Table:
     return table
 
 
-def first_look(client: bigquery.Client, settings: Settings) -> Table:
+def habits_look(client: bigquery.Client, settings: Settings) -> Table:
     """The current month of the mart `habit_metrics`."""
     sql = f"""
         SELECT habit, period, completion_rate, current_streak, longest_streak, is_target_met
@@ -192,4 +192,24 @@ def first_look(client: bigquery.Client, settings: Settings) -> Table:
             "" if each is None else str(each) for each in (row["current_streak"], row["longest_streak"])
         )
         table.add_row(row["habit"], row["period"], rate, *streaks, met)
+    return table
+
+
+def relationships_look(client: bigquery.Client, settings: Settings) -> Table:
+    """Who of the mart `relationships` should hear from the owner: the longest silence first."""
+    sql = f"""
+        SELECT full_name, company_name, last_touch_type, days_since_last_touch, cadence_days, touches_365_days
+        FROM `{settings.dataset("marts")}.relationships`
+        WHERE is_going_cold
+        ORDER BY days_since_last_touch DESC, contact_id LIMIT 8
+    """
+    table = Table(title="marts.relationships, those going cold", title_justify="left")
+    for name in ("name", "company", "last touch"):
+        table.add_column(name)
+    for name in ("days ago", "usually every", "touches a year"):
+        table.add_column(name, justify="right")
+    for row in client.query(sql).result():
+        cadence = f"{row['cadence_days']:.0f} days"
+        days, touches = str(row["days_since_last_touch"]), str(row["touches_365_days"])
+        table.add_row(row["full_name"], row["company_name"], row["last_touch_type"], days, cadence, touches)
     return table

@@ -6,11 +6,12 @@ import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException, AirflowSkipException
 
 from reporting.landing import Refresh
 from reporting.settings import Settings, read_settings
@@ -67,6 +68,8 @@ class DbtBuild(DbtTask):
         from reporting.warehouse import builds
 
         settings = read_settings()
+        if self.layer == "staging" and self.refresh == "changed":
+            self._settle(context, settings)
         client = warehouse(settings)
         if self.layer == "staging":
             plan = builds.plan(client, settings, self.refresh)
@@ -80,6 +83,13 @@ class DbtBuild(DbtTask):
         self._run(context, settings, command, dbt.failures)
         if self.layer == "marts":
             builds.record(client, settings, plan)
+
+    def _settle(self, context: Context, settings: Settings) -> None:
+        """Come again when the round has had time to end: each build is billed for every table that it looks at."""
+        begun = context["dag_run"].start_date or datetime.now(UTC)
+        settled_at = begun + timedelta(seconds=settings.settle_seconds)
+        if datetime.now(UTC) < settled_at:
+            raise AirflowRescheduleException(settled_at)  # type: ignore[no-untyped-call]
 
 
 class DbtSourceFreshness(DbtTask):

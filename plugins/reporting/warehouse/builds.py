@@ -10,6 +10,7 @@ from typing import Any
 
 from google.cloud import bigquery
 
+from reporting.dbt import project_digest
 from reporting.landing import Refresh
 from reporting.settings import Settings
 
@@ -60,11 +61,12 @@ class Plan:
 def plan(client: bigquery.Client, settings: Settings, refresh: Refresh) -> Plan:
     """Plan a build of everything, or of what pending runs feed.
 
-    The first build ever is of everything: part of the models cannot be built while the others are not there.
+    The first build ever, and the first of another dbt project, is of everything: part of the models cannot be built
+    while the others are not there.
     """
     started_at = datetime.now(UTC)
     pending = _pending(client, settings)
-    if refresh == "changed" and pending and last_full_build(client, settings) is None:
+    if refresh == "changed" and pending and not _is_built(client, settings):
         refresh = "full"
     return Plan(
         build_id=f"dbt-{refresh}-{started_at:%Y%m%dT%H%M%S%f}",
@@ -87,16 +89,25 @@ def record(client: bigquery.Client, settings: Settings, done: Plan) -> None:
     sql = f"""
         MERGE `{settings.dataset("ops")}.dbt_builds` T
         USING (SELECT @build_id AS build_id, CURRENT_TIMESTAMP() AS committed_at) S ON T.build_id = S.build_id
-        WHEN NOT MATCHED THEN INSERT (build_id, refresh, started_at, committed_at, run_ids)
-        VALUES (S.build_id, @refresh, @started_at, S.committed_at, @run_ids)
+        WHEN NOT MATCHED THEN INSERT (build_id, refresh, started_at, committed_at, run_ids, project_digest)
+        VALUES (S.build_id, @refresh, @started_at, S.committed_at, @run_ids, @project_digest)
     """
     parameters = [
         bigquery.ScalarQueryParameter("build_id", "STRING", done.build_id),
         bigquery.ScalarQueryParameter("refresh", "STRING", done.refresh),
         bigquery.ScalarQueryParameter("started_at", "TIMESTAMP", done.started_at),
         bigquery.ArrayQueryParameter("run_ids", "STRING", list(done.run_ids)),
+        bigquery.ScalarQueryParameter("project_digest", "STRING", project_digest()),
     ]
     client.query(sql, job_config=bigquery.QueryJobConfig(query_parameters=parameters)).result()
+
+
+def _is_built(client: bigquery.Client, settings: Settings) -> bool:
+    sql = f"""
+        SELECT project_digest FROM `{settings.dataset("ops")}.dbt_builds`
+        WHERE refresh = 'full' ORDER BY committed_at DESC LIMIT 1
+    """
+    return [row["project_digest"] for row in client.query(sql).result()] == [project_digest()]
 
 
 def _pending(client: bigquery.Client, settings: Settings) -> list[tuple[str, str]]:

@@ -1,13 +1,16 @@
 """The ledger, `ops.sync_runs`: what was loaded, and from where the next read may begin."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from google.cloud import bigquery
 
 from reporting.landing import Manifest
 from reporting.settings import Settings
 from reporting.warehouse.client import run_job
+
+# BigQuery keeps a job for six months, the local one until its history is cleared.
+JOBS_REMEMBERED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ def append(
 ) -> None:
     """Write the run's row, once however often it is called for the same run.
 
-    A run that read nothing is kept apart by its job's id alone, since a MERGE is billed for the table that it looks
-    into, every hour for every entity. Where a server forgets its jobs such a row may come twice; all its counts are 0.
+    A run of the last day is told apart by its job's id, since a MERGE is billed for the table that it looks into,
+    every hour for every entity. Of an older one, loaded again, the server may have forgotten the job.
     """
     values: dict[str, tuple[str, str | int | bool | datetime | None]] = {
         "run_id": ("STRING", manifest.run_id),
@@ -69,7 +72,7 @@ def append(
     table = f"`{settings.dataset('ops')}.sync_runs`"
     parameters = [bigquery.ScalarQueryParameter(name, kind, value) for name, (kind, value) in values.items()]
     config = bigquery.QueryJobConfig(query_parameters=parameters)
-    if counts.read:
+    if datetime.now(UTC) - manifest.started_at > JOBS_REMEMBERED:
         sql = f"""
             MERGE {table} T USING ({row}) S ON T.run_id = S.run_id
             WHEN NOT MATCHED THEN INSERT ({names})

@@ -22,7 +22,7 @@ from reporting.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-LIFETIME = timedelta(hours=6)
+LONGEST_AGE = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,14 @@ class State:
         )
 
 
-def read(client: bigquery.Client, settings: Settings, entity: Entity, *, is_fresh: bool = False) -> State:
-    """The state of `entity`; with `is_fresh` as it is now and not as it was kept."""
+def read(
+    client: bigquery.Client, settings: Settings, entity: Entity, longest_age: timedelta = LONGEST_AGE
+) -> State:
+    """The state of `entity`, as the ledger says it now or as it was kept no longer than `longest_age` ago."""
     table = client.get_table(f"{settings.project}.{settings.dataset('ops')}.sync_runs")
     path = _path(settings)
-    kept = {} if is_fresh else _kept(path, table)
+    # The local one's row counts tell nothing, and its queries cost nothing.
+    kept = {} if settings.emulator_host else _kept(path, table, longest_age)
     if entity.table not in kept:
         kept = _query(client, settings)
         # An entity without a row is known, too.
@@ -131,12 +134,12 @@ def _path(settings: Settings) -> Path:
     return settings.state / f"ledger-{hashlib.sha256(repr(where).encode()).hexdigest()[:12]}.json"
 
 
-def _kept(path: Path, table: bigquery.Table) -> dict[str, State]:
+def _kept(path: Path, table: bigquery.Table, longest_age: timedelta) -> dict[str, State]:
     """The kept states, or none when they may not be those of this ledger."""
     try:
         content = json.loads(path.read_text())
         is_same = content["created"] == _stamp(table.created) and table.num_rows >= content["row_count"]
-        if not is_same or datetime.now(UTC) - datetime.fromisoformat(content["at"]) > LIFETIME:
+        if not is_same or datetime.now(UTC) - datetime.fromisoformat(content["at"]) > longest_age:
             return {}
         return {name: _parsed(fields) for name, fields in content["states"].items()}
     except FileNotFoundError:

@@ -102,6 +102,11 @@ def dbt_builds(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
             sa.ARRAY(sa.String()),
             "The runs in ops.sync_runs whose changes this build was the first to take in.",
         ),
+        column(
+            "project_digest",
+            sa.String(),
+            "Digest of the dbt project that was built; after another one everything is built anew.",
+        ),
         schema=f"{prefix}ops",
         comment="One row a successful dbt build. A run in no row here has changed raw and not yet reached the marts.",
     )

@@ -1,6 +1,8 @@
 """What a build is to take in, decided from the ledger."""
 
-from datetime import UTC, datetime
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.cloud import bigquery
@@ -8,7 +10,7 @@ from google.cloud import bigquery
 from reporting.entities import NOTION, Entity
 from reporting.landing import Manifest
 from reporting.settings import Settings, read_settings
-from reporting.warehouse import builds, ledger, schema
+from reporting.warehouse import builds, ledger, schema, states
 from reporting.warehouse.client import connect
 from reporting.warehouse.ledger import Counts
 
@@ -24,7 +26,7 @@ class Warehouse:
     def load(self, entity: Entity, inserted: int, refresh: str = "changed", read: int | None = None) -> str:
         self.number += 1
         manifest = Manifest(
-            run_id=f"run-{self.number}",
+            run_id=f"run-{self.number}-{uuid.uuid4().hex}",
             source=entity.source,
             entity=entity.name,
             refresh=refresh,  # type: ignore[arg-type]
@@ -49,13 +51,29 @@ class Warehouse:
         builds.record(self.client, self.settings, plan)
 
 
+@pytest.fixture(scope="module")
+def migrated(
+    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[bigquery.Client, Settings]]:
+    environment = {
+        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+        "REPORTING_DATASET_PREFIX": "builds_",
+        "REPORTING_STATE": str(tmp_path_factory.mktemp("builds")),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        settings = read_settings()
+        client = connect(settings)
+        schema.upgrade(client)
+        yield client, settings
+
+
 @pytest.fixture
-def warehouse(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    assert settings.emulator_host
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", settings.emulator_host)
-    monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
-    client = connect(read_settings())
-    schema.upgrade(client)
+def warehouse(migrated: tuple[bigquery.Client, Settings]) -> Warehouse:
+    client, settings = migrated
+    for name in ("sync_runs", "dbt_builds"):
+        client.query(f"DELETE FROM {settings.dataset('ops')}.{name} WHERE TRUE").result()
     return Warehouse(client, settings)
 
 
@@ -102,6 +120,20 @@ def test_a_run_committed_while_a_build_goes_on_is_not_lost(warehouse: Warehouse)
     assert warehouse.plan().run_ids == (late,)
 
 
+def test_another_project_is_built_whole_first(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its models lean on others that the last build did not make."""
+    warehouse.load(DAILY, 3)
+    warehouse.record(warehouse.plan())
+    late = warehouse.load(DAILY, 1)
+    assert warehouse.plan().refresh == "changed"
+    monkeypatch.setattr(builds, "project_digest", lambda: "another")
+    whole = warehouse.plan()
+    assert (whole.refresh, whole.run_ids) == ("full", (late,))
+    warehouse.record(whole)
+    warehouse.load(DAILY, 1)
+    assert warehouse.plan().refresh == "changed"
+
+
 def test_a_plan_travels_between_tasks(warehouse: Warehouse) -> None:
     warehouse.load(DAILY, 3)
     plan = warehouse.plan()
@@ -110,9 +142,9 @@ def test_a_plan_travels_between_tasks(warehouse: Warehouse) -> None:
 
 def test_the_ledger_knows_the_last_sweep_and_what_was_read(warehouse: Warehouse) -> None:
     warehouse.load(DAILY, 2)
-    assert ledger.last_sweep(warehouse.client, warehouse.settings, DAILY) is None
+    assert states.read(warehouse.client, warehouse.settings, DAILY).sweep is None
     warehouse.load(DAILY, 2, "full", read=9000)
-    sweep = ledger.last_sweep(warehouse.client, warehouse.settings, DAILY)
+    sweep = states.read(warehouse.client, warehouse.settings, DAILY, timedelta()).sweep
     assert sweep is not None
     assert (sweep.started_at, sweep.rows_read) == (NOON, 9000)
     assert ledger.sources_read(warehouse.client, warehouse.settings) == ["notion.daily_habits"]

@@ -1,6 +1,7 @@
 """The loader against the local BigQuery: nothing lost, nothing twice, whatever the order."""
 
 import json
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from reporting.entities import NOTION
 from reporting.landing import Landing, LandingError, Manifest
 from reporting.settings import Settings
 from reporting.sources.base import Page, Record, Tombstone
-from reporting.warehouse import ledger, schema
+from reporting.warehouse import ledger, schema, states
 from reporting.warehouse import load as loading
 from reporting.warehouse.client import WarehouseError, connect
 from reporting.warehouse.ledger import Counts
@@ -29,10 +30,16 @@ SCHEMA = {
 
 
 @pytest.fixture(scope="module")
-def warehouse(bigquery_endpoint: str) -> tuple[bigquery.Client, Settings]:
+def warehouse(
+    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[bigquery.Client, Settings]:
     from reporting.settings import read_settings
 
-    environment = {"BIGQUERY_EMULATOR_HOST": bigquery_endpoint, "REPORTING_DATASET_PREFIX": "load_"}
+    environment = {
+        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+        "REPORTING_DATASET_PREFIX": "load_",
+        "REPORTING_STATE": str(tmp_path_factory.mktemp("state")),
+    }
     settings = read_settings(environment)
     client = connect(settings)
     with pytest.MonkeyPatch.context() as patch:
@@ -86,7 +93,7 @@ class Reads:
 
     def land(self, pages: list[Page], at: datetime = NOON, refresh: str = "changed", **changes: Any) -> str:
         self.count += 1
-        run_id = f"notion-daily_habits-{refresh}-{self.landing.uri[-8:]}-{self.count}".replace("/", "_")
+        run_id = f"notion-daily_habits-{refresh}-{uuid.uuid4().hex}-{self.count}"
         manifest = Manifest(
             run_id=run_id,
             source="notion",
@@ -139,11 +146,11 @@ def test_a_first_load_inserts_every_value(reads: Reads) -> None:
     assert row["_properties"][2]["value"] == "https://example.com"
     (entry,) = reads.ledger()
     assert (entry["rows_read"], entry["rows_inserted"], entry["is_complete"]) == (2, 2, True)
-    assert ledger.cursor(reads.client, reads.settings, DAILY) == NOON
+    assert states.read(reads.client, reads.settings, DAILY).cursor_at == NOON
 
 
 def test_no_run_no_cursor(reads: Reads) -> None:
-    assert ledger.cursor(reads.client, reads.settings, DAILY) is None
+    assert states.read(reads.client, reads.settings, DAILY).cursor_at is None
 
 
 def test_reading_again_changes_nothing_but_the_time(reads: Reads) -> None:
@@ -185,7 +192,7 @@ def test_an_older_read_never_wins(reads: Reads) -> None:
     reads.load(reads.land([Page(NOON, (notion_page("a"),))]))
     assert reads.load(older) == Counts(1, 0, 0, 0)
     assert reads.rows()["a"]["_properties"][0]["value"] is True
-    assert ledger.cursor(reads.client, reads.settings, DAILY) == NOON
+    assert states.read(reads.client, reads.settings, DAILY).cursor_at == NOON
 
 
 def test_a_sweep_spares_what_was_read_after_it_began(reads: Reads) -> None:
@@ -211,6 +218,16 @@ def test_nothing_read_is_one_row_in_the_ledger(reads: Reads, monkeypatch: pytest
     monkeypatch.setattr(loading, "run_job", lambda *_: pytest.fail("a job was started"))
     assert reads.load(folder) == Counts()
     assert [entry["rows_read"] for entry in reads.ledger()] == [0]
+
+
+@pytest.mark.parametrize("age", [timedelta(0), ledger.JOBS_REMEMBERED * 2])
+def test_a_run_is_in_the_ledger_once_however_old_it_is(reads: Reads, age: timedelta) -> None:
+    at = datetime.now(UTC) - age
+    for pages in ([], [Page(at, (notion_page("a"),))]):
+        folder = reads.land(pages, at)
+        reads.load(folder)
+        reads.load(folder)
+    assert sorted(entry["rows_read"] for entry in reads.ledger()) == [0, 1]
 
 
 def test_the_guard_stops_before_anything_is_written(reads: Reads) -> None:

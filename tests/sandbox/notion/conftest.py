@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ class StandIn:
         self.address = address
         self.http = httpx.Client(base_url=address, headers=self.headers())
         self.client = self.client_of("2025-09-03")
+        self._source_ids: dict[str, str] = {}
 
     @staticmethod
     def headers(version: str = "2025-09-03") -> dict[str, str]:
@@ -29,8 +31,17 @@ class StandIn:
         return Client(auth="ntn_test", base_url=self.address, notion_version=version, retry=False)
 
     def source_id(self, name: str) -> str:
-        state = self.http.get("/_control/state").json()
-        return next(each["id"] for each in state["data_sources"] if each["name"] == name)
+        if name not in self._source_ids:
+            state = self.http.get("/_control/state").json()
+            self._source_ids = {each["name"]: each["id"] for each in state["data_sources"]}
+        return self._source_ids[name]
+
+    def query(self, name: str, **body: object) -> httpx.Response:
+        return self.http.post(f"/v1/data_sources/{self.source_id(name)}/query", json=body)
+
+    def schema(self, name: str) -> dict[str, Any]:
+        """The properties of a data source by name."""
+        return self.http.get(f"/v1/data_sources/{self.source_id(name)}").json()["properties"]
 
     def truth(self, name: str) -> list[dict]:
         return self.http.get(f"/_control/truth/{self.source_id(name)}").json()
@@ -50,6 +61,14 @@ class StandIn:
 def notion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """A year of habits that nobody changes."""
     with stand_in("notion", tmp_path_factory.mktemp("notion"), None, "--today", TODAY) as address:
+        yield StandIn(address)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """A month of habits that the tests of one module change, each so that the others do not mind."""
+    folder = tmp_path_factory.mktemp("own")
+    with stand_in("notion", folder, None, "--today", TODAY, "--days", "30") as address:
         yield StandIn(address)
 
 

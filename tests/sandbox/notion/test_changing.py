@@ -1,7 +1,5 @@
 """What changes in the stand-in stays, over a restart and a crash; and faults are met as asked for."""
 
-import os
-import signal
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -69,16 +67,18 @@ def test_create_edit_trash_restore_purge(start: Start, tmp_path: Path) -> None:
         {"Water": {"number": "seven"}},
         {"Water": {"checkbox": True}},
         {"Date": {"date": {}}},
+        {"Date": {"date": {"start": "soon"}}},
+        {"Date": {"date": {"start": "2026-01-01", "time_zone": "Nowhere"}}},
+        {"Name": {"title": [{"text": None}]}},
+        {"Water": 7},
+        ["Water"],
     ],
 )
-def test_what_cannot_be_written_is_refused_and_changes_nothing(
-    start: Start, tmp_path: Path, properties: dict[str, Any]
-) -> None:
-    notion = start(tmp_path, *SMALL)
-    before = notion.truth(DAILY)
-    answer = notion.http.patch(f"/v1/pages/{before[0]['id']}", json={"properties": properties})
+def test_what_cannot_be_written_is_refused_and_changes_nothing(own: StandIn, properties: Any) -> None:
+    before = own.truth(DAILY)
+    answer = own.http.patch(f"/v1/pages/{before[0]['id']}", json={"properties": properties})
     assert (answer.status_code, answer.json()["code"]) == (400, "validation_error")
-    assert notion.truth(DAILY) == before
+    assert own.truth(DAILY) == before
 
 
 def test_a_property_keeps_its_id_when_renamed(start: Start, tmp_path: Path) -> None:
@@ -109,15 +109,15 @@ def test_changes_and_today_survive_a_crash(tmp_path: Path) -> None:
     port = serving.free_port()
     command = [serving.PYTHON, "-m", "sandbox.notion", "--port", str(port), "--data", str(tmp_path), *SMALL]
     process = subprocess.Popen(command, cwd=serving.ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    said = process.stdout.readline()
-    assert f"today is {TODAY}" in said
-    # The listening socket is bound before the sentence is printed.
-    notion = StandIn(f"http://127.0.0.1:{port}")
-    page = create(notion, Name={"title": [{"text": {"content": "kept"}}]})
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    try:
+        assert process.stdout is not None
+        assert f"today is {TODAY}" in process.stdout.readline()
+        # The listening socket is bound before the sentence is printed.
+        notion = StandIn(f"http://127.0.0.1:{port}")
+        page = create(notion, Name={"title": [{"text": {"content": "kept"}}]})
+    finally:
+        process.kill()
+        process.communicate()
     with serving.stand_in("notion", tmp_path) as address:
         again = StandIn(address)
         assert (
@@ -154,6 +154,69 @@ def test_a_used_port_is_a_plain_sentence(notion: StandIn, tmp_path: Path) -> Non
     assert done.returncode == 2
     assert f"port {port} cannot be used" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--days", "0"], "--days and --rows take numbers of at least 1"),
+        (["--rows", "9000000"], "Ask for fewer"),
+        (["--rate-limit", "0"], "--rate-limit takes a number above 0"),
+        (["--recorded", "{folder}"], "holds no recorded answers"),
+        (["--recorded", "{folder}/wrong"], "answer.json is no recorded answer"),
+        (["--data", "{folder}/file"], "file cannot be used"),
+        (["--data", "{folder}/spoilt"], "spoilt cannot be used"),
+    ],
+    ids=str,
+)
+def test_what_it_cannot_serve_is_a_plain_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
+    for name, text in (
+        ("file", ""),
+        ("wrong/answer.json", "{}"),
+        ("spoilt/notion.sqlite", "no database " * 99),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    given = [each.format(folder=tmp_path) for each in arguments]
+    done = subprocess.run(
+        [serving.PYTHON, "-m", "sandbox.notion", "--port", "0", "--data", str(tmp_path / "data"), *given],
+        cwd=serving.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_query_goes_on_after_a_change_of_what_is_ahead(own: StandIn) -> None:
+    first = own.query(DAILY, page_size=10).json()
+    ahead = own.truth(DAILY)[20]["id"]
+    own.client.pages.update(ahead, properties={"Water": {"number": 3}})
+    rest = own.query(DAILY, start_cursor=first["next_cursor"]).json()
+    assert [row["id"] for row in first["results"] + rest["results"]] == [
+        row["id"] for row in own.truth(DAILY)
+    ]
+
+
+def test_the_newer_version_takes_no_archived(own: StandIn) -> None:
+    key = own.truth(DAILY)[0]["id"]
+    path = f"/v1/pages/{key}"
+    newer = own.http.patch(path, json={"archived": True}, headers=own.headers("2026-03-11"))
+    assert newer.json()["in_trash"] is False
+    assert own.http.patch(path, json={"archived": True}).json()["in_trash"] is True
+    assert own.http.patch(path, json={"in_trash": "no"}).status_code == 400
+
+
+def test_a_page_goes_to_the_only_data_source_of_a_database(own: StandIn) -> None:
+    source = own.client.data_sources.retrieve(own.source_id(DAILY))
+    name = {"title": [{"text": {"content": "New"}}]}
+    parent = {"database_id": source["parent"]["database_id"]}
+    page = own.client.pages.create(parent=parent, properties={"Name": name})
+    assert page["parent"]["data_source_id"] == source["id"]
 
 
 def test_a_query_ends_at_ten_thousand_and_the_reader_goes_on(start: Start, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_every_key_path_and_value_type_of_real_answers_occurs(notion: StandIn) -
                 real |= paths(each, version)
     ours: set[tuple[str, str]] = set()
     for client in (notion.client_of("2025-09-03"), notion.client_of("2026-03-11")):
-        for source in client.search()["results"]:
+        for source in client.search(filter={"property": "object", "value": "data_source"})["results"]:
             ours |= paths(client.data_sources.retrieve(source["id"]), "data_source")
             for page in notion.rows(source["title"][0]["plain_text"]):
                 ours |= paths(page, "page")

@@ -11,6 +11,8 @@ from reporting.sources.hubspot.associations import AssociationsReader
 from reporting.sources.hubspot.lists import OwnersReader, PipelinesReader
 from reporting.sources.hubspot.objects import ObjectReader
 
+__all__ = ["HubSpot", "reader"]
+
 
 def reader(portal: HubSpot, entity: Entity, switched_off: frozenset[str] = frozenset()) -> Reader:
     """The reader of `entity`. `switched_off` are types whose associations are not read."""

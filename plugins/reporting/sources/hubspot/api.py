@@ -10,6 +10,7 @@ from typing import Any, cast
 import httpx
 from hubspot.crm.objects import ApiClient
 
+from reporting.entities import Entity
 from reporting.sources.base import (
     AccessDeniedError,
     IncompleteReadError,
@@ -50,7 +51,7 @@ class HubSpot:
         policy: Policy = POLICY,
         transport: PoliteTransport | None = None,
     ) -> None:
-        self.transport = transport or PoliteTransport(policy, refusal=_out_of_patience)
+        self.transport = transport or PoliteTransport(policy, refusal=refusal_of)
         self._version = version
         self._http = httpx.Client(
             transport=self.transport,
@@ -86,6 +87,15 @@ class HubSpot:
         if answer.is_success:
             return cast(JsonObject, answer.json())
         raise _error(what, answer)
+
+    def probe(self, entity: Entity) -> None:
+        """Raise `AccessDeniedError` unless the token may read `entity`. Associations need no scope of their own."""
+        if entity.name == "pipelines":
+            self.call(entity.name, "GET", self.path("pipelines", "deals"))
+        elif entity.name == "owners":
+            self.call(entity.name, "GET", self.path("owners"), query={"limit": "1"})
+        elif entity.name != "associations":
+            self.call(entity.name, "GET", self.path("objects", entity.name), query={"limit": "1"})
 
     def listed(self, what: str, path: str, query: Mapping[str, str]) -> Iterator[tuple[datetime, list[Any]]]:
         """The results of a list to its end, page by page, each with the time of its request."""
@@ -194,7 +204,7 @@ def check_batch(what: str, answer: Mapping[str, Any], passing: str) -> None:
             )
 
 
-def _out_of_patience(answer: httpx.Response) -> SourceError | None:
+def refusal_of(answer: httpx.Response) -> SourceError | None:
     """The day's limit ends at midnight in the portal's time zone: waiting for it is not a retry."""
     if answer.status_code != 429 or _body(answer).get("policyName") != "DAILY":
         return None

@@ -54,7 +54,7 @@ class ObjectReader(PortalReader):
         """The type's properties with their types; says which of the declared ones are not as expected."""
         what = f"properties of {self._kind}"
         found = self.portal.call(what, "GET", self.portal.path("properties", self._kind))["results"]
-        types = {each["name"]: each["type"] for each in found}
+        types = {each["name"]: each.get("type") for each in found}
         self._names = sorted(types)
         for name, declared in self._entity.properties.items():
             if name not in types:
@@ -63,7 +63,7 @@ class ObjectReader(PortalReader):
                     self._entity.table,
                     name,
                 )
-            elif declared.kind != "text" and KINDS.get(types[name]) != declared.kind:
+            elif declared.kind != "text" and KINDS.get(types[name] or "") != declared.kind:
                 logger.warning(
                     "%s: the property '%s' is of type %s, and %s was expected; staging counts what it cannot cast.",
                     self._entity.table,

@@ -1,0 +1,62 @@
+{#- The uninterrupted stays of a record in one combination of `columns`, from the rows of a snapshot.
+
+    A stay begins when HubSpot last modified the record before the snapshot saw the change, and never before the
+    snapshot's row that still had the old values. When the first one began is known only of a record that is younger
+    than the history; of the others it is taken to be when the record was created. -#}
+{% macro stays(snapshot, key, columns) -%}
+    {%- set previous, changes = [], [] -%}
+    {%- for column in columns -%}
+        {%- do previous.append("lag(" ~ column ~ ") over history as previous_" ~ column) -%}
+        {%- do changes.append(column ~ " is distinct from previous_" ~ column) -%}
+    {%- endfor -%}
+    with
+
+    history_rows as (
+
+        select
+            *,
+            min(dbt_valid_from) over () as history_began_at,
+            {{ previous | join(', ') }},
+            lag(dbt_valid_from) over history as previous_from
+        from {{ snapshot }}
+        window history as (partition by {{ key }} order by dbt_valid_from)
+
+    ),
+
+    entries as (
+
+        select
+            {{ key }},
+            {{ columns | join(', ') }},
+            case
+                when previous_from is null then coalesce(created_at, dbt_valid_from)
+                else greatest(previous_from, least(dbt_valid_from, coalesce(updated_at, dbt_valid_from)))
+            end as entered_at,
+            previous_from is not null
+            or coalesce(created_at >= history_began_at, false) as is_entry_known,
+            dbt_valid_from
+        from history_rows
+        where
+            previous_from is null
+            or {{ changes | join(' or ') }}
+
+    ),
+
+    stays as (
+
+        select
+            *,
+            lead(entered_at) over (partition by {{ key }} order by dbt_valid_from) as left_at
+        from entries
+
+    )
+
+    select
+        {{ key }},
+        {{ columns | join(', ') }},
+        entered_at,
+        left_at,
+        left_at is null as is_current,
+        is_entry_known
+    from stays
+{%- endmacro %}

@@ -1,0 +1,38 @@
+with
+
+source as (
+
+    select * from {{ source('hubspot', 'communications') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        id as communication_id,
+        {{ hubspot_value('hubspot_owner_id') }} as owner_id,
+        _merged_into_id as merged_into_id,
+
+        -- text
+        {{ hubspot_value('hs_communication_channel_type') }} as channel,
+        {{ hubspot_value('hs_communication_logged_from') }} as logged_from,
+        {{ hubspot_value('hs_communication_body') }} as body,
+
+        -- state
+        _deleted_at is not null as is_deleted,
+        _deleted_reason as deleted_reason,
+        {{ hubspot_uncastable({'hs_timestamp': 'timestamp'}) }} as uncastable_columns,
+
+        -- times
+        {{ hubspot_value('hs_timestamp', 'timestamp') }} as occurred_at,
+        created_at,
+        updated_at,
+        _extracted_at as extracted_at,
+        _deleted_at as deleted_at
+
+    from source
+
+)
+
+select * from renamed

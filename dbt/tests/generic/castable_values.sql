@@ -1,0 +1,13 @@
+{#- Values that are there and cannot be cast: null from staging on, so that somebody has to be told. -#}
+{% test castable_values(model) %}
+
+select
+    '{{ model.identifier | replace("stg_", "") | replace("__", ".") }}' as entity,
+    property,
+    count(*) as row_count
+from {{ model }}
+cross join unnest(uncastable_columns) as property
+where not is_deleted
+group by property
+
+{% endtest %}

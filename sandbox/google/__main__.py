@@ -1,0 +1,106 @@
+"""Serves the stand-in for Google Contacts on loopback: `python -m sandbox.google --port 9080 --data var/demo/google`.
+
+Its people are made at the first start and kept in the folder, with that day as their today. With the same seed they
+overlap with those of `sandbox.hubspot`. It consents to every login of its one client, and has one refresh token from
+the start.
+"""
+
+import argparse
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from sandbox.google.app import Behaviour, app_of
+from sandbox.google.oauth import SCOPE, Client
+from sandbox.google.sample import Sample
+from sandbox.google.store import Store
+from sandbox.stand_in import RefusedError, check_parameters, serve, text_of
+
+SIZES = {"seed": 1, "contacts": 250}
+CLIENT_ID = "1-invented.apps.googleusercontent.com"
+CLIENT_SECRET = "invented-client-secret"  # noqa: S105 (opens nothing)
+REFRESH_TOKEN = "1//invented-refresh-token"  # noqa: S105 (opens nothing)
+
+
+def main() -> int:
+    """Serve until ended by a signal; 2 when it cannot start, with the reason on standard error."""
+    parser = argparse.ArgumentParser("sandbox.google", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds everything it keeps")
+    for name, size in SIZES.items():
+        parser.add_argument(f"--{name}", type=int, default=None, help=f"(default {size})")
+    parser.add_argument(
+        "--today", type=date.fromisoformat, help="the last day of the sample (default: the first start)"
+    )
+    parser.add_argument("--client-id", default=CLIENT_ID, help="the app's (default %(default)s)")
+    parser.add_argument("--client-secret", default=CLIENT_SECRET, help="the app's (default %(default)s)")
+    parser.add_argument(
+        "--refresh-token", default=REFRESH_TOKEN, help="one that the user has granted (default %(default)s)"
+    )
+    seconds = (
+        ("--token-lifetime", 3599.0, "seconds that an access token lasts"),
+        ("--refresh-token-lifetime", None, "seconds that a refresh token lasts (default: for ever)"),
+        ("--propagation", 0.0, "seconds after which a sync sees a change"),
+        ("--sync-token-lifetime", 7 * 86400.0, "seconds after its full sync that a sync token lasts"),
+        ("--page-token-lifetime", 3600.0, "seconds that a page token lasts"),
+    )
+    for option, default, text in seconds:
+        parser.add_argument(
+            option, type=float, default=default, help=text + ("" if default is None else f" ({default:g})")
+        )
+    parser.add_argument("--quota", type=int, help="requests a minute")
+    parser.add_argument(
+        "--quota-status", type=int, choices=(403, 429), default=429, help="what is answered above the quota"
+    )
+    parser.add_argument("--full-sync-quota", type=int, help="first pages of full syncs a minute")
+    options = parser.parse_args()
+
+    def opened() -> tuple[ASGIApp, Store, str]:
+        store = Store(options.data)
+        try:
+            _fill(store, options)
+        except RefusedError:
+            store.close()
+            raise
+        client = Client(
+            options.client_id, options.client_secret, options.token_lifetime, options.refresh_token_lifetime
+        )
+        store.grant("refresh", options.refresh_token, {"scope": SCOPE}, options.refresh_token_lifetime)
+        behaviour = Behaviour(
+            options.propagation,
+            options.sync_token_lifetime,
+            options.page_token_lifetime,
+            options.quota,
+            options.quota_status,
+            options.full_sync_quota,
+        )
+        held = ", ".join(f"{name} {value}" for name, value in store.parameters().items())
+        return app_of(store, client, behaviour), store, f": {held}."
+
+    return serve("Google", options.port, opened)
+
+
+def _fill(store: Store, options: argparse.Namespace) -> None:
+    """Make the people at the first start. Raises `RefusedError` when it cannot."""
+    kept = store.parameters()
+    asked = {
+        name: text_of(value) for name in (*SIZES, "today") if (value := getattr(options, name)) is not None
+    }
+    check_parameters(options.data, kept, asked)
+    if kept:
+        return
+    now = datetime.now(UTC)
+    sizes = {
+        name: size if getattr(options, name) is None else getattr(options, name)
+        for name, size in SIZES.items()
+    }
+    if sizes["contacts"] < 1:
+        raise RefusedError("it needs at least a contact.")
+    sample = Sample(**sizes, today=options.today or now.date(), started_at=now)
+    parameters = {name: str(getattr(sample, name)) for name in (*SIZES, "today")}
+    store.fill(parameters, sample.people(), sample.groups())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

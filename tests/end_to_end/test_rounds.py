@@ -1,0 +1,94 @@
+"""One's own data: what script/connect stored is what script/round reads; the warehouse is what stays."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reporting.entities import HUBSPOT_OBJECTS
+from reporting.settings import ROOT, read_settings
+from reporting.warehouse.client import connect
+from sandbox.serving import free_port, stand_in
+from tests.end_to_end.demo import rows
+from tests.hubspot_portal import SMALL, portal
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def test_connect_doctor_and_rounds_from_an_empty_folder_each(tmp_path: Path, bigquery_endpoint: str) -> None:
+    """One's own data: what script/connect stored is what the rounds read; the warehouse is what stays."""
+    config = tmp_path / "config" / "environment"
+    scopes = ",".join(f"crm.objects.{each.name}.read" for each in HUBSPOT_OBJECTS if each.name != "emails")
+    crm_options = (*SMALL, "--token", "pat-own", "--scopes", scopes)
+    with (
+        stand_in("notion", tmp_path / "notion", None, "--days", "40", "--token", "ntn_own") as address,
+        portal(tmp_path / "hubspot", *crm_options) as crm,
+    ):
+        environment = os.environ | {
+            "REPORTING_CONFIG": str(config),
+            "REPORTING_NOTION_HOST": address,
+            "REPORTING_HUBSPOT_HOST": crm.address,
+            "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+            "REPORTING_DATASET_PREFIX": "own_",
+            "REPORTING_LANDING_URI": str(tmp_path / "landing"),
+        }
+
+        def run(name: str, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [ROOT / "script" / name, *arguments],
+                env=environment,
+                input=answers,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=600,
+                # Without a terminal the token is read from the input.
+                start_new_session=True,
+            )
+
+        refused = run("connect", "notion", answers="ntn_wrong\n")
+        assert refused.returncode == 1
+        assert "Notion refused the token" in refused.stderr
+        assert not config.exists()
+        assert run("doctor").returncode == 1
+
+        done = run("connect", "notion", answers="ntn_own\n\n\nnone\n\nEurope/Berlin\n")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert config.stat().st_mode & 0o777 == 0o600
+        assert "ntn_own" not in done.stdout + done.stderr
+        doctor = run("doctor")
+        assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+        assert "notion__monthly_habits: is switched off" in doctor.stdout
+
+        assert "HubSpot refused the token" in run("connect", "hubspot", answers="pat-wrong\n").stderr
+        done = run("connect", "hubspot", answers="pat-own\n\n")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "crm.objects.emails.read" in done.stdout
+        doctor = run("doctor")
+        assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+        assert "hubspot__emails: is switched off" in doctor.stdout
+        assert "hubspot__deals: can be read" in doctor.stdout
+
+        results = []
+        for number in range(2):
+            state = tmp_path / f"state{number}"
+            done = run("round", "--data", str(state), "--port", str(free_port()))
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert "ntn_own" not in done.stdout + done.stderr
+            assert "pat-own" not in done.stdout + done.stderr
+            client = connect(read_settings(environment))
+            builds = rows(client, "SELECT COUNT(*) FROM own_ops.dbt_builds")[0][0]
+            inserted = rows(client, "SELECT SUM(rows_inserted) FROM own_ops.sync_runs")[0][0]
+            results.append((builds, inserted))
+            shutil.rmtree(state)
+        # Nothing is new the second time, so nothing is inserted and nothing is built.
+        assert results[0] == results[1]
+        assert results[0][1] > 0
+        refreshes = rows(client, "SELECT entity, refresh FROM own_ops.sync_runs ORDER BY committed_at")
+        for name in ("daily_habits", "contacts"):
+            assert [refresh for entity, refresh in refreshes if entity == name] == ["full", "changed"]
+        assert "emails" not in [entity for entity, _ in refreshes]
+        # What seldom changes is not swept again on the same day.
+        assert [entity for entity, _ in refreshes].count("owners") == 1

@@ -1,0 +1,113 @@
+"""A running stand-in, and somebody who may read its contacts.
+
+Every answer of the API that is read here is checked against the schema that Google publishes for it.
+"""
+
+import importlib.resources
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+CONNECTIONS = "/v1/people/me/connections"
+GROUPS = "/v1/contactGroups"
+FIELDS = {"personFields": "metadata,names,emailAddresses"}
+SYNC = {**FIELDS, "requestSyncToken": "true"}
+CLIENT = {"client_id": "1-invented.apps.googleusercontent.com", "client_secret": "invented-client-secret"}
+REFRESH = {**CLIENT, "refresh_token": "1//invented-refresh-token", "grant_type": "refresh_token"}
+DOCUMENT = json.loads(
+    (importlib.resources.files("googleapiclient") / "discovery_cache/documents/people.v1.json").read_text()
+)
+TYPES = {"string": str, "boolean": bool, "integer": int, "object": dict, "array": list}
+DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
+PATHS = {
+    r"/v1/people/[^/]+/connections": "ListConnectionsResponse",
+    r"/v1/people:batchGet": "GetPeopleResponse",
+    r"/v1/people/[^/]+": "Person",
+    r"/v1/contactGroups": "ListContactGroupsResponse",
+}
+
+
+def violations(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Where a value is not as a schema of a discovery document says: types, fields, enums and formats.
+
+    https://developers.google.com/discovery/v1/type-format
+    """
+    if "$ref" in schema:
+        schema = DOCUMENT["schemas"][schema["$ref"]]
+    kind = schema["type"]
+    if kind == "any":
+        return
+    if not isinstance(value, TYPES[kind]) or (kind == "integer" and isinstance(value, bool)):
+        yield f"{path}: {value!r} is no {kind}"
+    elif kind == "array":
+        for number, each in enumerate(value):
+            yield from violations(each, schema["items"], f"{path}[{number}]")
+    elif kind == "object":
+        properties, others = schema.get("properties", {}), schema.get("additionalProperties")
+        for name, each in value.items():
+            if name in properties:
+                yield from violations(each, properties[name], f"{path}.{name}")
+            elif others:
+                yield from violations(each, others, f"{path}.{name}")
+            else:
+                yield f"{path}: {name} is unknown"
+    elif "enum" in schema and value not in schema["enum"]:
+        yield f"{path}: {value} is none of {schema['enum']}"
+    elif schema.get("format") == "int32" and not -(2**31) <= value < 2**31:
+        yield f"{path}: {value} is no int32"
+    elif schema.get("format") == "google-datetime" and not DATETIME.fullmatch(value):
+        yield f"{path}: {value} is no date and time"
+
+
+class Account:
+    """A running stand-in, and somebody who may read its contacts."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.http = httpx.Client(base_url=address)
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        """Get another access token."""
+        answer = self.http.post("/token", data=REFRESH).raise_for_status().json()
+        self.http.headers["Authorization"] = f"Bearer {answer['access_token']}"
+
+    def get(self, path: str, **query: Any) -> Any:
+        """An answer of the API, which is as Google's schema says."""
+        answer = self.http.get(path, params=query).raise_for_status().json()
+        name = next(name for pattern, name in PATHS.items() if re.fullmatch(pattern, path))
+        assert list(violations(answer, {"$ref": name})) == []
+        return answer
+
+    def refusal(self, path: str, **query: Any) -> tuple[int, dict[str, Any]]:
+        """The status and the error of an answer that is none."""
+        answer = self.http.get(path, params=query)
+        return answer.status_code, answer.json()["error"]
+
+    def listed(self, **query: Any) -> tuple[list[dict[str, Any]], str | None]:
+        """Every page of the connections, and the sync token of the last."""
+        return self.pages(CONNECTIONS, "connections", **FIELDS | query)
+
+    def pages(self, path: str, name: str, **query: Any) -> tuple[list[dict[str, Any]], str | None]:
+        """Every page of a list from the one asked for, and the sync token of the last."""
+        found = []
+        while True:
+            answer = self.get(path, **query)
+            found += answer.get(name, [])
+            if "nextPageToken" not in answer:
+                return found, answer.get("nextSyncToken")
+            assert "nextSyncToken" not in answer
+            query["pageToken"] = answer["nextPageToken"]
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        return self.http.request(method, f"/_control/{path}", json=body).raise_for_status().json()
+
+    def pass_time(self, seconds: float) -> None:
+        self.control("POST", "clock", {"seconds": seconds})
+
+    def people(self) -> dict[str, dict[str, Any]]:
+        """Everybody, with what became of them."""
+        return {each["resourceName"]: each for each in self.control("GET", "truth")["people"]}

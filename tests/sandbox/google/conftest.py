@@ -1,0 +1,31 @@
+"""A stand-in for all that only read, and one of its own for each test that changes something."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from sandbox.serving import stand_in
+from tests.sandbox.google.account import Account
+
+TODAY = "2026-03-15"
+
+
+@pytest.fixture(scope="session")
+def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """The default sample, which nobody changes."""
+    with stand_in("google", tmp_path_factory.mktemp("google"), None, "--today", TODAY) as address:
+        yield Account(address)
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Account]]:
+    """Start an account on a folder, with arguments; it ends with the test."""
+    with ExitStack() as stack:
+
+        def started(folder: Path, *arguments: str) -> Account:
+            sizes = ("--contacts", "30", "--today", TODAY)
+            return Account(stack.enter_context(stand_in("google", folder, None, *sizes, *arguments)))
+
+        yield started
