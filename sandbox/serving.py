@@ -1,11 +1,8 @@
 """Starts and ends a server of the sandbox as a process of its own. Standard library only."""
 
-import ctypes
 import os
-import signal
 import socket
 import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -13,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from sandbox.child import ending_with_parent
+
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv" / "sandbox" / "bin" / "python"
 START_SECONDS = 120
 END_SECONDS = 15
-PR_SET_PDEATHSIG = 1
 
 
 def free_port() -> int:
@@ -31,15 +29,6 @@ def free_port() -> int:
             except (OSError, OverflowError):
                 continue
             return port
-
-
-def end_with_parent() -> None:
-    """Have the kernel end this process when its parent dies, even of SIGKILL; for `preexec_fn`. Linux only.
-
-    https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager
@@ -60,14 +49,13 @@ def serving(
     log = data / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [PYTHON, "-m", module, "--port", str(port), "--data", str(data), *arguments],
+            ending_with_parent(PYTHON, "-m", module, "--port", str(port), "--data", str(data), *arguments),
             cwd=ROOT,
             env={name: value for name, value in environment.items() if name != "PYTHONPATH"},
             stdout=out,
             stderr=subprocess.STDOUT,
             # Ctrl-C in a terminal reaches the caller alone, which then ends this in order.
             start_new_session=True,
-            preexec_fn=end_with_parent,
         )
     address = f"http://127.0.0.1:{port}"
     try:

@@ -61,7 +61,9 @@ def change_three_pages(folder: Path) -> str:
         return str(second["id"])
 
 
-def test_demo_again_from_an_empty_metadata_database_and_after_three_changes(tmp_path: Path) -> None:
+def test_demo_again_from_an_empty_metadata_database_brings_what_changed_and_nothing_else(
+    tmp_path: Path,
+) -> None:
     demo = Demo(tmp_path / "state")
     said = demo.run()
     assert "notion.daily_habits" in said
@@ -70,12 +72,8 @@ def test_demo_again_from_an_empty_metadata_database_and_after_three_changes(tmp_
     assert set(first) == {f"{entity.source}.{entity.name}" for entity in ENTITIES}
     assert all(read == inserted > 0 for read, inserted, _, _ in first.values())
 
+    # The cursors are in the warehouse, so a metadata database that is lost costs nothing.
     (demo.folder / "airflow.db").unlink()
-    since = datetime.now(UTC)
-    demo.run()
-    again = ledger_since(demo.folder, since)
-    assert again == {entity: (counts[0], 0, 0, 0) for entity, counts in first.items()}
-
     trashed = change_three_pages(demo.folder)
     loser = change_the_crm(demo.folder)
     since = datetime.now(UTC)
@@ -86,7 +84,7 @@ def test_demo_again_from_an_empty_metadata_database_and_after_three_changes(tmp_
     assert changed.pop("hubspot.contacts")[1:] == (1, 2, 1)
     # The loser's associations are the winner's now.
     assert changed.pop("hubspot.associations")[1] >= 1
-    assert all(counts[1:] == (0, 0, 0) for counts in changed.values())
+    assert changed == {name: (first[name][0], 0, 0, 0) for name in changed}
 
     with bigquery_running(demo.folder / "bigquery") as endpoint:
         client = connect(read_settings({"BIGQUERY_EMULATOR_HOST": endpoint}))

@@ -17,7 +17,7 @@ import psutil
 from reporting.commands.configuration import AIRFLOW_BIN
 from reporting.commands.errors import CommandError
 from reporting.settings import ROOT
-from sandbox.serving import end_with_parent
+from sandbox.child import ending_with_parent
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 240
@@ -82,14 +82,13 @@ def airflow_running(environment: Mapping[str, str], log: Path) -> Iterator[subpr
     with log.open("wb") as out:
         process = subprocess.Popen(
             # An env file would override the environment, so none is read.
-            [AIRFLOW_BIN / "honcho", "-d", str(ROOT), "-e", os.devnull, "start"],
+            ending_with_parent(AIRFLOW_BIN / "honcho", "-d", ROOT, "-e", os.devnull, "start"),
             cwd=ROOT,
             env=dict(environment),
             stdout=out,
             stderr=subprocess.STDOUT,
             # Ctrl-C reaches this program alone, which then ends them in order.
             start_new_session=True,
-            preexec_fn=end_with_parent,
         )
     try:
         _await_health(f"http://{LOOPBACK}:{environment['PORT']}", process, log)

@@ -20,7 +20,7 @@ from reporting.commands.installation import AIRFLOW_PORT, BIGQUERY_PORT
 from reporting.entities import ENTITIES, Entity
 from reporting.extract import is_swept_lately
 from reporting.naming import DagId
-from reporting.settings import Settings
+from reporting.settings import SWITCHED_OFF, Settings
 from reporting.warehouse import builds, states
 
 SWEEP_INTERVAL = timedelta(hours=20)
@@ -68,7 +68,8 @@ def main() -> int:
         due = [
             dag_id
             for entity in configured
-            if (dag_id := due_dag(running.client, running.settings, entity, options.full))
+            if running.settings.names.get(entity.table) != SWITCHED_OFF
+            and (dag_id := due_dag(running.client, running.settings, entity, options.full))
         ]
         rounds.run_round(
             running.api,

@@ -1,4 +1,4 @@
-"""Servers with and without the patches; `bigquery_endpoint`, with all of them, is shared by all tests."""
+"""Servers with and without the patches; `bigquery_endpoint` has all of them."""
 
 from collections.abc import Callable, Iterator
 
@@ -30,7 +30,7 @@ def client_of() -> Callable[[str], bigquery.Client]:
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def patched(bigquery_endpoint: str, client_of: Callable[[str], bigquery.Client]) -> bigquery.Client:
     """A client of the server with all patches."""
     return client_of(bigquery_endpoint)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.serving import PYTHON, ROOT, end_with_parent, free_port, stand_in
+from sandbox.child import ending_with_parent
+from sandbox.serving import PYTHON, ROOT, free_port, stand_in
 from tests.sandbox.google.account import CONNECTIONS, FIELDS, SYNC, Account
 
 Start = Callable[..., Account]
@@ -132,11 +133,10 @@ def test_a_crash_loses_nothing(tmp_path: Path) -> None:
     arguments = ("--port", str(port), "--data", str(tmp_path), "--contacts", "12")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     process = subprocess.Popen(
-        [PYTHON, "-m", "sandbox.google", *arguments],
+        ending_with_parent(PYTHON, "-m", "sandbox.google", *arguments),
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
-        preexec_fn=end_with_parent,
     )
     try:
         # The sentence is printed once connections are taken.
