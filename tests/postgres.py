@@ -14,7 +14,8 @@ from urllib.parse import quote
 import psycopg2
 import pytest
 
-from sandbox.serving import end_with_parent, free_port
+from sandbox.child import ending_with_parent
+from sandbox.serving import free_port
 
 # Every character that an address, a shell or Airflow's configuration could take for its own.
 PASSWORD = "p@ss:w/rd $HOME %20?#&=~'\"\\é"
@@ -72,12 +73,10 @@ class Cluster:
                 self._own(path)
             options += ["-c", "ssl=on", "-c", f"ssl_cert_file={certificate}", "-c", f"ssl_key_file={key}"]
         self._process = subprocess.Popen(
-            [self._bin / "postgres", "-D", self._data, "-p", str(self.port), *options],
+            self._command("postgres", "-D", str(self._data), "-p", str(self.port), *options),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=end_with_parent,
-            **self._account(),
         )
         pause = threading.Event()
         for _ in range(600):
@@ -114,17 +113,20 @@ class Cluster:
         return self._folder / "data"
 
     def _run(self, name: str, *arguments: str) -> None:
-        subprocess.run(
-            [self._bin / name, *arguments], check=True, capture_output=True, timeout=120, **self._account()
-        )
+        subprocess.run(self._command(name, *arguments), check=True, capture_output=True, timeout=120)
 
     def _own(self, path: Path) -> None:
         if os.geteuid() == 0:
             shutil.chown(path, ACCOUNT)
 
-    @staticmethod
-    def _account() -> dict[str, object]:
-        return {"user": ACCOUNT, "group": ACCOUNT, "extra_groups": ()} if os.geteuid() == 0 else {}
+    def _command(self, name: str, *arguments: str) -> list[str]:
+        program = str(self._bin / name)
+        if os.geteuid() != 0:
+            return ending_with_parent(program, *arguments)
+        # The account may not be allowed to run this Python, and a change of account takes back what the kernel was
+        # asked before: https://man7.org/linux/man-pages/man1/setpriv.1.html
+        account = [f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--clear-groups", "--pdeathsig=TERM"]
+        return ["setpriv", *account, program, *arguments]
 
 
 @contextmanager

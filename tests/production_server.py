@@ -14,7 +14,8 @@ import psutil
 
 from reporting.commands import production
 from reporting.settings import ROOT
-from sandbox.serving import end_with_parent, free_port
+from sandbox.child import ending_with_parent
+from sandbox.serving import free_port
 
 ADMIN_PASSWORD = "a long admin password 1"
 FERNET_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
@@ -72,13 +73,12 @@ class Production:
         """Start, and do not wait."""
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                ["bash", self.root / "script" / "start", "--host", self.host],
+                ending_with_parent("bash", self.root / "script" / "start", "--host", self.host),
                 cwd=self.folder,
                 env=self.environment,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=end_with_parent,
             )
         return self._process
 

@@ -60,13 +60,12 @@ def prepare_production(environment: Mapping[str, str], log: Path) -> None:
 def _prepare(environment: Mapping[str, str], log: Path, *options: str) -> bytes:
     with log.open("wb") as out:
         done = subprocess.run(
-            [str(AIRFLOW_BIN / "python"), "-m", "reporting.orchestration.prepare", *options],
+            ending_with_parent(AIRFLOW_BIN / "python", "-m", "reporting.orchestration.prepare", *options),
             cwd=ROOT,
             env={**environment, "PYTHONPATH": str(ROOT / "plugins")},
             stdout=subprocess.PIPE,
             stderr=out,
             check=False,
-            preexec_fn=end_with_parent,
         )
     if done.returncode != 0:
         raise CommandError(f"Airflow's metadata database could not be made ready: see {log}.{tail(log)}")
