@@ -27,6 +27,7 @@ EXPECTED = {
     "mart_personal__models__changed",
     "mart_personal__models__full",
     "ops_airflow__canary__ping",
+    "ops_airflow__metadata__cleanup",
     *(f"raw_hubspot__{name}__changed" for name in HUBSPOT_OBJECTS),
     *(f"raw_hubspot__{name}__full" for name in (*HUBSPOT_OBJECTS, "owners", "pipelines", "associations")),
     "ops_warehouse__schema__upgrade",

@@ -164,6 +164,7 @@ def test_the_canary_pings(alerting: Production, api: AirflowApi, web: receivers.
     assert web.next() == ("/ping", "")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("words", "part"), [("airflow scheduler", "scheduler"), ("airflow dag-processor", "dag_processor")]
 )

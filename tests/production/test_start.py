@@ -1,20 +1,27 @@
 """The start of production: from nothing, from anywhere half-way, and after the database went away."""
 
+import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from rich.console import Console
 
 from reporting.commands.airflow_api import ENDED, AirflowApi
+from reporting.commands.rounds import Watch
+from reporting.landing import new_run_id
 from reporting.settings import ROOT
+from reporting.web.health import CANARY
 from tests import postgres
 from tests.production_server import ADMIN_PASSWORD, Production
 
 pytestmark = pytest.mark.timeout(600)
+CLEANUP = "ops_airflow__metadata__cleanup"
 # A task that ends when its test says so.
 WAITING_DAG = """
 from datetime import timedelta
@@ -35,6 +42,15 @@ waiting()
 """
 
 
+# A run each half hour of the last year, as the canary's.
+YEAR = """
+INSERT INTO dag_run (dag_id, run_id, run_type, run_after, queued_at, start_date, end_date, logical_date, state,
+    clear_number, log_template_id)
+SELECT %(dag)s, 'year_' || at, 'scheduled', at, at, at, at, at, 'success', 0, 1
+FROM generate_series(now() - INTERVAL '365 days', now() - INTERVAL '30 minutes', INTERVAL '30 minutes') AS at
+"""
+
+
 def until(is_so: Callable[[], bool], seconds: float, otherwise: Callable[[], str]) -> None:
     """Wait for it; fails with what `otherwise` says."""
     pause = threading.Event()
@@ -51,6 +67,7 @@ def test_the_startup_file_is_one_line_that_starts_production() -> None:
     assert first.startswith("api-server: airflow api-server --port $PORT")
 
 
+@pytest.mark.heavy
 def test_a_start_that_is_killed_anywhere_is_mended_by_the_next(
     cluster: postgres.Cluster, bigquery_endpoint: str, tmp_path: Path
 ) -> None:
@@ -123,6 +140,48 @@ def test_a_lost_connection_is_made_again(production: Production, cluster: postgr
     assert production.member("scheduler").pid in before
 
 
+@pytest.mark.heavy
+def test_a_year_of_runs_is_cleaned_up(production: Production, cluster: postgres.Cluster) -> None:
+    """Runs of every half hour, a log of each, and a landing of every day."""
+    api = AirflowApi(production.address, production.token())
+    api.await_dags([CLEANUP])
+    now = datetime.now(UTC)
+    logs, landing = production.folder / "state" / "logs", production.folder / "state" / "landing"
+    with cluster.connect() as cursor:
+        cursor.execute(YEAR, {"dag": CANARY})
+    for day in range(365):
+        at = now - timedelta(days=day, minutes=1)
+        log = logs / f"dag_id={CANARY}" / f"run_id=day_{day}" / "task_id=ping" / "attempt=1.log"
+        run = landing / "notion" / "daily_habits" / new_run_id("notion", "daily_habits", "full", at)
+        for file in (log, run / "manifest.json"):
+            file.parent.mkdir(parents=True)
+            file.write_text("{}")
+            os.utime(file, (at.timestamp(), at.timestamp()))
+
+    def left() -> int:
+        with cluster.connect() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM dag_run WHERE dag_id = %s", (CANARY,))
+            found = cursor.fetchone()
+        assert found is not None
+        return int(found[0])
+
+    def clean(**conf: object) -> None:
+        Watch(api, Console(), give_up_on_retry=True).wait([(CLEANUP, api.trigger(CLEANUP, conf))], 120)
+
+    assert left() >= 365 * 48
+    clean()
+    assert 60 * 48 - 1 <= left() <= 61 * 48
+    assert len(list(logs.rglob("run_id=day_*/*/*.log"))) == 60
+    assert len(list(landing.glob("*/*/*"))) == 180
+    clean(dag_ids=[CANARY], days=30)
+    assert 30 * 48 - 1 <= left() <= 31 * 48
+    clean(dag_ids=[CANARY])
+    assert left() <= 48
+    with cluster.connect() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM pg_tables WHERE tablename LIKE '\\_airflow\\_deleted%%'", ())
+        assert cursor.fetchone() == (0,)
+
+
 @pytest.fixture
 def own_cluster() -> Iterator[postgres.Cluster]:
     """A PostgreSQL that no other production is on."""
@@ -130,6 +189,7 @@ def own_cluster() -> Iterator[postgres.Cluster]:
         yield cluster
 
 
+@pytest.mark.heavy
 def test_a_database_that_goes_away_during_a_run_costs_a_restart_and_no_run(
     own_cluster: postgres.Cluster, bigquery_endpoint: str, tmp_path: Path
 ) -> None:
@@ -166,6 +226,7 @@ def test_a_database_that_goes_away_during_a_run_costs_a_restart_and_no_run(
         production.kill()
 
 
+@pytest.mark.heavy
 def test_a_scheduler_that_is_killed_ends_everything_so_that_the_platform_starts_it_again(
     production: Production,
 ) -> None:

@@ -103,6 +103,7 @@ def environment(given: Mapping[str, str], url: URL, host: str) -> dict[str, str]
         for name, value in given.items()
         if name not in (database.VARIABLE, ADMIN_PASSWORD, "PYTHONPATH") and value.strip()
     }
+    fixed[configuration.METADATA] = defaults["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     return defaults | kept | fixed
 
 

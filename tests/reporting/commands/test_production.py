@@ -128,6 +128,7 @@ def test_airflow_gets_what_is_derived_and_nothing_that_only_the_start_needs(give
     assert made["AIRFLOW__FAB__COOKIE_SECURE"] == "True"
     assert made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith("postgresql+psycopg2://owner:")
     assert made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"].endswith("?ssl=verify-full")
+    assert made["REPORTING_METADATA_URL"] == made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     assert not {"REPORTING_DATABASE_URL", "REPORTING_ADMIN_PASSWORD"} & set(made)
     assert "*" not in made["FORWARDED_ALLOW_IPS"]
 
