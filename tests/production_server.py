@@ -69,11 +69,11 @@ class Production:
         self.log = folder / "start.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def launch(self) -> subprocess.Popen[bytes]:
+    def launch(self, *options: str) -> subprocess.Popen[bytes]:
         """Start, and do not wait."""
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                ending_with_parent("bash", self.root / "script" / "start", "--host", self.host),
+                ending_with_parent("bash", self.root / "script" / "start", "--host", self.host, *options),
                 cwd=self.folder,
                 env=self.environment,
                 stdout=out,

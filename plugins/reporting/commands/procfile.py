@@ -1,4 +1,4 @@
-"""Runs the Procfile with honcho until one process ends, and then leaves none behind.
+"""Runs the Procfile, or the one that is named, with honcho until one process ends, and then leaves none behind.
 
 honcho takes a process for ended when its output is closed. A scheduler's workers and the tasks that they run keep it
 open after the scheduler itself has died, so plain honcho would go on without a scheduler, or wait for a task for hours.
@@ -85,9 +85,10 @@ def run(lines: str, environment: Mapping[str, str]) -> int:
 
 
 def main() -> int:
-    """Run the Procfile of the project."""
+    """Run a Procfile of the project."""
+    name = sys.argv[1] if len(sys.argv) > 1 else "Procfile"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return run((ROOT / "Procfile").read_text(), environment)
+    return run((ROOT / name).read_text(), environment)
 
 
 if __name__ == "__main__":

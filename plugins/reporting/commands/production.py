@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from reporting import alerts, sign_in
 from reporting.commands import configuration, database
 from reporting.commands.errors import CommandError
 from reporting.settings import ROOT, SettingError, read_settings
+from reporting.web import guard
 
 ADMIN_PASSWORD = "REPORTING_ADMIN_PASSWORD"  # noqa: S105  # the variable's name
 BASE_URL = "AIRFLOW__API__BASE_URL"
@@ -60,6 +62,7 @@ def check(given: Mapping[str, str]) -> URL:
     findings = [
         *_secret_findings(given),
         *_base_url_findings(given),
+        *_internal_address_findings(given),
         *_database_findings(given),
         *_warehouse_findings(given),
         *_sign_in_findings(given),
@@ -80,6 +83,7 @@ def environment(given: Mapping[str, str], url: URL, host: str) -> dict[str, str]
     `host` is the address to listen on. What only the start needs is left out.
     """
     port = given.get("PORT") or str(DEFAULT_PORT)
+    internal = given.get(guard.INTERNAL_ADDRESS) or guard.LOOPBACK
     state = Path(given.get("REPORTING_STATE") or ROOT / "var" / "production").absolute()
     is_https = given[BASE_URL].startswith("https://")
     defaults = database.environment(url) | {
@@ -93,7 +97,7 @@ def environment(given: Mapping[str, str], url: URL, host: str) -> dict[str, str]
         "AIRFLOW_HOME": str(ROOT),
         "AIRFLOW__API__HOST": host,
         "AIRFLOW__API__PORT": port,
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{internal}:{port}/execution/",
         "AIRFLOW__FAB__COOKIE_SECURE": str(is_https),
         "PORT": port,
         "PATH": f"{configuration.AIRFLOW_BIN}{os.pathsep}{given.get('PATH', os.defpath)}",
@@ -164,6 +168,16 @@ def _base_url_findings(given: Mapping[str, str]) -> Iterator[Finding]:
     port = given.get("PORT", "").strip()
     if port and not (port.isdigit() and 0 < int(port) < 2**16 - 300):
         yield Finding("PORT", f"is '{port}'; it takes a number of at most {2**16 - 301}")
+
+
+def _internal_address_findings(given: Mapping[str, str]) -> Iterator[Finding]:
+    value = given.get(guard.INTERNAL_ADDRESS, "").strip()
+    try:
+        is_private = not value or ip_address(value).is_private
+    except ValueError:
+        is_private = False
+    if not is_private:
+        yield Finding(guard.INTERNAL_ADDRESS, f"is '{value}'; it takes an address of a private network")
 
 
 def _database_findings(given: Mapping[str, str]) -> Iterator[Finding]:

@@ -20,6 +20,11 @@ def main() -> int:
     """Make everything ready, then run the Procfile in this process's place."""
     parser = argparse.ArgumentParser("script/start", description=__doc__)
     parser.add_argument("--host", default=processes.LOOPBACK, help="the address to listen on (%(default)s)")
+    parser.add_argument(
+        "--worker",
+        action="store_true",
+        help="run a Celery worker of an installation that is started elsewhere",
+    )
     parser.add_argument("--check", action="store_true", help="check the configuration and end")
     options = parser.parse_args()
     end_on_signals()
@@ -30,18 +35,26 @@ def main() -> int:
     environment = production.environment(os.environ, url, options.host)
     environment |= installation.without_local_bigquery(environment)
     try:
-        _make_ready(environment, url)
+        if options.worker:
+            _make_folder(environment)
+            database.await_answer(url, say=_say)
+        else:
+            _make_ready(environment, url)
     except CommandError as error:
         raise CommandError(redaction.scrub(str(error))) from None
-    _say(f"Starting Airflow on {options.host}:{environment['PORT']} ...")
+    if options.worker:
+        _say("Starting a worker ...")
+    else:
+        _say(f"Starting Airflow on {options.host}:{environment['PORT']} ...")
+    procfile = "Procfile.worker" if options.worker else "Procfile"
     python = str(configuration.AIRFLOW_BIN / "python")
     # In this process's place: what the preparation has imported is not kept in memory for years.
     os.chdir(ROOT)
     paths = {"PYTHONPATH": str(ROOT / "plugins")}
-    return os.execve(python, [python, "-m", "reporting.commands.procfile"], environment | paths)  # noqa: S606
+    return os.execve(python, [python, "-m", "reporting.commands.procfile", procfile], environment | paths)  # noqa: S606
 
 
-def _make_ready(environment: dict[str, str], url: URL) -> None:
+def _make_folder(environment: dict[str, str]) -> Path:
     state = Path(environment["REPORTING_STATE"])
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -49,6 +62,11 @@ def _make_ready(environment: dict[str, str], url: URL) -> None:
         raise CommandError(
             f"{state} cannot be made ({error.strerror}). Set REPORTING_STATE to a folder."
         ) from None
+    return state
+
+
+def _make_ready(environment: dict[str, str], url: URL) -> None:
+    state = _make_folder(environment)
     database.await_answer(url, say=_say)
     _say("Preparing Airflow's metadata database ...")
     first = {name: os.environ[name] for name in (production.ADMIN_PASSWORD,) if os.environ.get(name)}

@@ -1,8 +1,9 @@
 """Stands before every request to Airflow's web server: keeps what is internal inside, and counts who asks for tokens.
 
 - `/execution` is for Airflow's own tasks. One api-server serves it and the web interface, since a second process
-  would cost more than 200 MB, so here it exists only for connections that were made to 127.0.0.1 by a client that no
-  proxy speaks for. Where a connection arrived is a fact of the socket, which no header changes.
+  would cost more than 200 MB, so here it exists only for connections that were made to 127.0.0.1, or to the address in
+  REPORTING_INTERNAL_ADDRESS, by a client that no proxy speaks for. Where a connection arrived is a fact of the socket,
+  which no header changes.
 - Flask-AppBuilder limits the form of its sign-in, and not the tokens of the API: those are limited here, by client
   address. Behind a front end that address is right only with FORWARDED_ALLOW_IPS, which `script/start` sets.
 - Every answer gets the headers that tell a browser to stay strict.
@@ -10,6 +11,7 @@
 https://asgi.readthedocs.io/en/latest/specs/www.html#http-connection-scope
 """
 
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -22,7 +24,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 INTERNAL = "/execution"
-INTERNAL_ADDRESS = "127.0.0.1"
+# The address of this machine at which workers on other machines ask, instead of this machine alone.
+INTERNAL_ADDRESS = "REPORTING_INTERNAL_ADDRESS"
+LOOPBACK = "127.0.0.1"
 FORWARDING_HEADERS = (b"forwarded", b"via", b"x-real-ip")
 LIMITED = "/auth/token"
 LIMIT = 10
@@ -42,6 +46,7 @@ class Guard:
     def __init__(self, app: App, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
         self._clock = clock
+        self._inside = {LOOPBACK, os.environ.get(INTERNAL_ADDRESS) or LOOPBACK}
         # When each client asked last; the ones that asked longest ago come first.
         self._asked: OrderedDict[str, list[float]] = OrderedDict()
 
@@ -51,7 +56,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         path = _path(scope)
-        if _is_under(path, INTERNAL) and not _is_internal(scope):
+        if _is_under(path, INTERNAL) and not self._is_internal(scope):
             await _refuse(scope, send, 404, b'{"detail":"Not Found"}')
             return
         if _is_under(path, LIMITED) and scope.get("method") == "POST":
@@ -70,6 +75,12 @@ class Guard:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+    def _is_internal(self, scope: Scope) -> bool:
+        server = scope.get("server") or ("", 0)
+        headers = (name for name, _ in scope["headers"])
+        is_forwarded = any(name.startswith(b"x-forwarded") or name in FORWARDING_HEADERS for name in headers)
+        return server[0] in self._inside and not is_forwarded
 
     def _seconds_to_wait(self, client: str) -> float:
         now = self._clock()
@@ -91,13 +102,6 @@ def _path(scope: Scope) -> str:
 
 def _is_under(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(f"{prefix}/")
-
-
-def _is_internal(scope: Scope) -> bool:
-    server = scope.get("server") or ("", 0)
-    headers = (name for name, _ in scope["headers"])
-    is_forwarded = any(name.startswith(b"x-forwarded") or name in FORWARDING_HEADERS for name in headers)
-    return server[0] == INTERNAL_ADDRESS and not is_forwarded
 
 
 def _client(scope: Scope) -> str:

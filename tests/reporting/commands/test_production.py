@@ -68,6 +68,8 @@ def test_an_empty_environment_names_everything_at_once_and_how_to_make_it() -> N
         ("REPORTING_ADMIN_PASSWORD", "hunter2hunter2", "14 characters, and it takes 16"),
         ("REPORTING_ALERT_WEBHOOK", "hooks.example/T0/secret-part", "no address that begins with https://"),
         ("REPORTING_ENTRA_TENANT_ID", "contoso", "is no id of the form"),
+        ("REPORTING_INTERNAL_ADDRESS", "203.0.113.1.7", "an address of a private network"),
+        ("REPORTING_INTERNAL_ADDRESS", "8.8.8.8", "an address of a private network"),
         ("REPORTING_PING_URL", "http://ping.example/secret-part", "no address that begins with https://"),
         ("REPORTING_TIMEZONE", "Mars/Olympus", "it takes the name of a time zone"),
     ],
@@ -131,6 +133,12 @@ def test_airflow_gets_what_is_derived_and_nothing_that_only_the_start_needs(give
     assert made["REPORTING_METADATA_URL"] == made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     assert not {"REPORTING_DATABASE_URL", "REPORTING_ADMIN_PASSWORD"} & set(made)
     assert "*" not in made["FORWARDED_ALLOW_IPS"]
+
+
+def test_workers_on_other_machines_ask_at_the_internal_address(given: dict[str, str]) -> None:
+    given["REPORTING_INTERNAL_ADDRESS"] = "10.0.0.4"
+    made = production.environment(given, production.check(given), "0.0.0.0")  # noqa: S104
+    assert made["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://10.0.0.4:8000/execution/"
 
 
 def test_a_pool_can_be_set(given: dict[str, str]) -> None:

@@ -53,6 +53,18 @@ def test_execution_is_for_this_machine_alone(path: str, more: dict[str, Any], st
     assert ask(Guard(airflow), path, **more)[0] == status
 
 
+def test_execution_is_for_workers_at_the_internal_address_and_not_for_the_front_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REPORTING_INTERNAL_ADDRESS", "10.0.0.4")
+    guard = Guard(airflow)
+    inside = {"server": ("10.0.0.4", 8000), "client": ("10.0.0.5", 1)}
+    assert ask(guard, "/execution/health", **inside)[0] == 200
+    assert ask(guard, "/execution/health")[0] == 200
+    assert ask(guard, "/execution/health", headers=[(b"x-forwarded-for", b"10.0.0.5")], **inside)[0] == 404
+    assert ask(guard, "/execution/health", server=("203.0.113.7", 8000))[0] == 404
+
+
 def test_tokens_are_limited_by_client_and_only_when_asked_for() -> None:
     now = 0.0
     guard = Guard(airflow, clock=lambda: now)
