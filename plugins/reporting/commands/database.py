@@ -101,6 +101,12 @@ def environment(url: URL) -> dict[str, str]:
     return found
 
 
+def tls(url: URL) -> dict[str, str]:
+    """What libpq is told of the encryption."""
+    mode = _mode(url)
+    return {"sslmode": mode, **({"sslrootcert": _authorities(url)} if mode.startswith("verify") else {})}
+
+
 def await_answer(
     url: URL, seconds: float = WAIT_SECONDS, pause: float = PAUSE_SECONDS, say: Any = print
 ) -> None:
@@ -128,9 +134,6 @@ def await_answer(
 
 def _refusal(url: URL) -> str | None:
     options: dict[str, Any] = dict(LIBPQ)
-    mode = _mode(url)
-    if mode.startswith("verify"):
-        options["sslrootcert"] = _authorities(url)
     try:
         connection = psycopg2.connect(
             host=url.host,
@@ -138,7 +141,7 @@ def _refusal(url: URL) -> str | None:
             user=url.username,
             password=url.password,
             dbname=url.database,
-            sslmode=mode,
+            **tls(url),
             **options,
         )
     except psycopg2.OperationalError as error:

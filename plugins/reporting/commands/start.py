@@ -25,6 +25,7 @@ def main() -> int:
         action="store_true",
         help="run a Celery worker of an installation that is started elsewhere",
     )
+    parser.add_argument("--prepare", action="store_true", help="make everything ready and end")
     parser.add_argument("--check", action="store_true", help="check the configuration and end")
     options = parser.parse_args()
     end_on_signals()
@@ -42,6 +43,9 @@ def main() -> int:
             _make_ready(environment, url)
     except CommandError as error:
         raise CommandError(redaction.scrub(str(error))) from None
+    if options.prepare:
+        _say("Everything is ready.")
+        return 0
     if options.worker:
         _say("Starting a worker ...")
     else:
