@@ -111,8 +111,9 @@ class Production:
         return self._process is not None and self._process.poll() is None
 
     def family(self) -> list[psutil.Process]:
-        """Every process of it."""
-        assert self._process is not None
+        """Every process of it; none before its start."""
+        if self._process is None:
+            return []
         try:
             first = psutil.Process(self._process.pid)
             return [first, *first.children(recursive=True)]
