@@ -86,7 +86,7 @@ class Deployment:
         log, pid = shlex.quote(str(self.production.log)), shlex.quote(str(self.pid))
         # As a service manager starts it: not as a child of this shell.
         start = f"setsid script/start >>{log} 2>&1 & echo $! >{pid}"
-        return self.run("script/upgrade", "--stop", self.stop, "--start", start, version)
+        return self.run("script/upgrade", "--stop", self.stop, "--start", start, "--patience", "90", version)
 
     def is_healthy(self) -> bool:
         return httpx.get(f"{self.production.address}{PATH}", timeout=30).status_code == 200
@@ -100,8 +100,11 @@ def deployment(bigquery_endpoint: str, tmp_path: Path) -> Iterator[Deployment]:
     """The first version, running."""
     with postgres.running() as cluster:
         production = Production(cluster.url(), tmp_path / "production", bigquery_endpoint)
-        # What builds the environments may be on the path alone.
-        production.environment["PATH"] = os.environ["PATH"]
+        # How this machine reaches its package index, and what it has fetched before.
+        production.environment |= {
+            "HOME": str(Path.home()),
+            **{name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_", "SSL_"))},
+        }
         production.root = tmp_path / "clone"
         deployment = Deployment(production, production.root)
         try:
@@ -165,5 +168,5 @@ def test_to_the_next_version_and_back_from_a_broken_one(deployment: Deployment) 
 
     assert "there is no version" in deployment.upgrade("fourth").stderr
     (folder / "README.md").write_text("changed")
-    assert "has changes of its own" in deployment.upgrade("first").stderr
+    assert "has changes of its own" in deployment.upgrade("third").stderr
     assert deployment.is_healthy()
