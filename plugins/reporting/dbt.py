@@ -25,6 +25,16 @@ PASSED_ON_PREFIXES = (
     "https_proxy",
     "no_proxy",
 )
+# Settings of others than dbt, and secrets some of them.
+WITHHELD_PREFIXES = (
+    "REPORTING_ADMIN_",
+    "REPORTING_ALERT_",
+    "REPORTING_DATABASE_",
+    "REPORTING_ENTRA_",
+    "REPORTING_METADATA_",
+    "REPORTING_PING_",
+    "REPORTING_SMTP_",
+)
 FAILED = frozenset({"error", "fail", "runtime error"})
 
 
@@ -67,7 +77,8 @@ def environment(
     passed = {
         name: value
         for name, value in inherited.items()
-        if name in PASSED_ON or name.startswith((*PASSED_ON_PREFIXES, "REPORTING_"))
+        if (name in PASSED_ON or name.startswith((*PASSED_ON_PREFIXES, "REPORTING_")))
+        and not name.startswith(WITHHELD_PREFIXES)
     }
     passed |= {
         "REPORTING_DBT_TARGET": "local" if settings.emulator_host else "bigquery",

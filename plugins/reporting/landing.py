@@ -22,6 +22,8 @@ from reporting.sources.base import Page, Record, Tombstone
 MANIFEST = "manifest.json"
 # Large enough to compress well and small enough to be uploaded in one piece.
 LINES_PER_PART = 20_000
+# How a run's id ends.
+RUN_TIME = "%Y%m%dT%H%M%S%f"
 
 Refresh = Literal["full", "changed"]
 # What the ledger says of a run: a replay is a load of an earlier run's landing.
@@ -83,7 +85,7 @@ class Manifest:
 
 def new_run_id(source: str, entity: str, refresh: Refresh, at: datetime | None = None) -> str:
     """A name for one read: sortable by time, fit for a folder and for a BigQuery job id."""
-    return f"{source}-{entity}-{refresh}-{(at or datetime.now(UTC)):%Y%m%dT%H%M%S%f}"
+    return f"{source}-{entity}-{refresh}-{(at or datetime.now(UTC)):{RUN_TIME}}"
 
 
 class Landing:
@@ -115,6 +117,27 @@ class Landing:
         if begun is not None:
             writer.copy(f"{self._root}/{begun.folder}", begun)
         return writer
+
+    def discard(self, before: datetime) -> int:
+        """Remove the landings of runs that began before that time, and return how many.
+
+        The newest of each entity stays however old it is, so that `load` can be cleared.
+        """
+        discarded = 0
+        for source in self._folders(self._root):
+            for entity in self._folders(source):
+                for run in sorted(self._folders(entity), key=_begun_at)[:-1]:
+                    if _begun_at(run) < before:
+                        self._files.rm(run, recursive=True)
+                        discarded += 1
+        return discarded
+
+    def _folders(self, path: str) -> list[str]:
+        try:
+            found = self._files.ls(path, detail=True)
+        except FileNotFoundError:
+            return []
+        return [each["name"].rstrip("/") for each in found if each["type"] == "directory"]
 
     def manifest(self, folder: str) -> Manifest:
         """The manifest of a landing. Raises `LandingError` when there is none."""
@@ -259,6 +282,14 @@ def _write_whole(files: Any, path: str, text: str) -> None:
     # Written beside and moved: a reader sees the whole file or none. A bucket's write is whole by itself.
     files.pipe_file(f"{path}.part", text.encode())
     files.mv(f"{path}.part", path)
+
+
+def _begun_at(folder: str) -> datetime:
+    """When the run of a landing began, by its id. What is no run's began now: it is nothing of ours to remove."""
+    try:
+        return datetime.strptime(f"{folder.rsplit('-', 1)[-1]}+0000", f"{RUN_TIME}%z")
+    except ValueError:
+        return datetime.now(UTC)
 
 
 def _part(number: int) -> str:

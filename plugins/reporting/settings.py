@@ -25,6 +25,8 @@ class Settings:
     is the wait before a failed task's first retry; later waits are longer. `settle_seconds` is how long a build waits for
     what else changes in the same round.
 
+    `history_days` is how long runs and their logs are kept, `landing_days` how long landings are (None: for good).
+
     `default_region` is the country of telephone numbers that name none, by its two letters. `hubspot_version` is that of
     HubSpot's API: `v3`, or a year and month as in its dated paths. `emulator_host` is the address of a local BigQuery
     (None: the real one). `names` says, by raw table, what an entity is called in its source where that differs from the
@@ -45,6 +47,8 @@ class Settings:
     schedule_full: str | None
     retry_seconds: int
     settle_seconds: int
+    history_days: int
+    landing_days: int | None
     emulator_host: str | None
     names: Mapping[str, str] = field(default_factory=dict)
     date_properties: Mapping[str, str] = field(default_factory=dict)
@@ -119,6 +123,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         schedule_full=schedule("FULL", "17 3 * * *"),
         retry_seconds=number("RETRY_SECONDS", 300, 1, 3600),
         settle_seconds=number("SETTLE_SECONDS", 120, 0, 3600),
+        history_days=number("HISTORY_DAYS", 60, 7),
+        landing_days=None if text("LANDING_DAYS", "") == "none" else number("LANDING_DAYS", 180, 30),
         emulator_host=emulator_host,
         names=_per_table(environment, "NAME_"),
         date_properties=_per_table(environment, "DATE_PROPERTY_"),

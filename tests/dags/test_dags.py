@@ -27,6 +27,8 @@ GOOGLE_LISTS = ("contacts", "contact_groups")
 EXPECTED = {
     "mart_personal__models__changed",
     "mart_personal__models__full",
+    "ops_airflow__canary__ping",
+    "ops_airflow__metadata__cleanup",
     *(f"raw_hubspot__{name}__changed" for name in HUBSPOT_OBJECTS),
     *(f"raw_hubspot__{name}__full" for name in (*HUBSPOT_OBJECTS, "owners", "pipelines", "associations")),
     *(f"raw_google__{name}__{refresh}" for name in GOOGLE_LISTS for refresh in ("changed", "full")),

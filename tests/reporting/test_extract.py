@@ -1,5 +1,6 @@
 """From the source to the warehouse and back again: what the two tasks of a DAG do."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -81,6 +82,21 @@ def rounds(warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Round
     for table in (f"{settings.dataset('raw')}.{DAILY.table}", f"{settings.dataset('ops')}.sync_runs"):
         client.query(f"DELETE FROM {table} WHERE TRUE").result()
     return Round(client, settings, tmp_path)
+
+
+def test_what_one_machine_has_read_another_loads(rounds: Round, tmp_path: Path) -> None:
+    """They share the landing alone, and the first is gone when the second begins."""
+    first, second = (replace(rounds.settings, state=tmp_path / name) for name in ("first", "second"))
+    for refresh in ("full", "changed"):
+        for home in (first, second):
+            home.state.mkdir()
+        rounds.edit("p00003" if refresh == "full" else "p00004")
+        reader = reader_over(rounds.notion, first, DAILY)
+        folder = extract(rounds.client, first, DAILY, refresh, reader, rounds.landing)
+        shutil.rmtree(first.state)
+        counts = load(rounds.client, second, DAILY, Landing(rounds.landing.uri), folder)
+        assert (counts.inserted, counts.updated) == ((12, 0) if refresh == "full" else (0, 1))
+        shutil.rmtree(second.state)
 
 
 def test_rounds_after_the_first_bring_only_what_changed(rounds: Round) -> None:

@@ -135,3 +135,16 @@ def test_run_ids_sort_by_time() -> None:
     )
     assert first < second
     assert first == "notion-daily_habits-full-20261121T120000000000"
+
+
+def test_old_landings_go_and_the_newest_of_each_entity_stays(tmp_path: Path) -> None:
+    landing = Landing(str(tmp_path))
+    assert landing.discard(NOON) == 0
+    for entity, ages in (("daily_habits", (0, 10, 40, 50)), ("habit_targets", (70, 80))):
+        for days in ages:
+            run = new_run_id("notion", entity, "full", NOON - timedelta(days=days))
+            (tmp_path / "notion" / entity / run).mkdir(parents=True)
+    assert landing.discard(NOON - timedelta(days=30)) == 3
+    left = sorted(path.name for path in tmp_path.glob("*/*/*"))
+    assert [name.rsplit("-", 1)[-1][:8] for name in left] == ["20261111", "20261121", "20260912"]
+    assert landing.discard(NOON - timedelta(days=30)) == 0

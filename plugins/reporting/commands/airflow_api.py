@@ -1,7 +1,7 @@
 """A client of Airflow's REST API: https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html"""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -55,9 +55,11 @@ class AirflowApi:
             f"Airflow does not know {', '.join(sorted(wanted - known))} after {seconds:.0f} s."
         )
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a run and return its id."""
-        answer = self._call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None})
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Start a run with the parameters `conf` and return its id."""
+        answer = self._call(
+            "POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf or {})}
+        )
         return str(answer["dag_run_id"])
 
     def state(self, dag_id: str, run_id: str) -> str:

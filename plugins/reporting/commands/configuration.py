@@ -24,6 +24,8 @@ from reporting.commands.errors import CommandError
 from reporting.settings import ROOT
 
 AIRFLOW_BIN = ROOT / ".venv" / "airflow" / "bin"
+# The metadata database's address for the one task that cleans it: Airflow takes its own variable from every task.
+METADATA = "REPORTING_METADATA_URL"
 LEAST_FREE_MB = 300
 GOOGLE_SCOPES = ("https://www.googleapis.com/auth/bigquery",)
 
@@ -141,19 +143,16 @@ def airflow_environment(
         "REPORTING_STATE": str(state),
     }
     given = {name: value for name, value in inherited.items() if name != "PYTHONPATH"}
-    return (
-        defaults
-        | dict(variables)
-        | given
-        | {
-            "AIRFLOW_HOME": str(ROOT),
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
-            "AIRFLOW__API__PORT": str(port),
-            "AIRFLOW__API__BASE_URL": given.get("AIRFLOW__API__BASE_URL", f"http://127.0.0.1:{port}"),
-            "PORT": str(port),
-            "PATH": f"{AIRFLOW_BIN}{os.pathsep}{given.get('PATH', os.defpath)}",
-        }
-    )
+    merged = defaults | dict(variables) | given
+    return merged | {
+        METADATA: merged["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"],
+        "AIRFLOW_HOME": str(ROOT),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": given.get("AIRFLOW__API__BASE_URL", f"http://127.0.0.1:{port}"),
+        "PORT": str(port),
+        "PATH": f"{AIRFLOW_BIN}{os.pathsep}{given.get('PATH', os.defpath)}",
+    }
 
 
 def token_connection(token: str, host: str | None = None) -> str:

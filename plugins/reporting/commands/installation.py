@@ -25,6 +25,7 @@ from sandbox.bigquery.server import running as bigquery_running
 
 AIRFLOW_PORT = 8080
 BIGQUERY_PORT = 9050
+UPGRADING = "Bringing the warehouse's schema to its newest revision ..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ def warehouse_running(
         environment = _without_airflow(state, dict(variables) | found)
         settings = _settings(environment)
         if is_written:
-            yield Warehouse(_upgraded_warehouse(settings, environment, console), settings)
+            console.print(UPGRADING)
+            yield Warehouse(upgraded_warehouse(settings, environment), settings)
         else:
             yield Warehouse(connect(settings, configuration.google_credentials(environment)), settings)
 
@@ -111,7 +113,8 @@ def running(
         variables = dict(variables) | _warehouse(stack, state, given, console, bigquery_port)
         environment = configuration.airflow_environment(state, port, variables)
         settings = _settings(environment)
-        client = _upgraded_warehouse(settings, environment, console)
+        console.print(UPGRADING)
+        client = upgraded_warehouse(settings, environment)
         console.print("Preparing Airflow's metadata database ...")
         prepared = processes.prepare(environment, state / "prepare.log", new_password)
         console.print("Starting Airflow: api-server, scheduler, dag-processor ...")
@@ -123,10 +126,8 @@ def running(
         yield Installation(address, api, client, settings, prepared)
 
 
-def _upgraded_warehouse(
-    settings: Settings, environment: Mapping[str, str], console: Console
-) -> bigquery.Client:
-    console.print("Bringing the warehouse's schema to its newest revision ...")
+def upgraded_warehouse(settings: Settings, environment: Mapping[str, str]) -> bigquery.Client:
+    """A client of the warehouse, which is at the code's revision. Raises `CommandError`."""
     try:
         client = connect(settings, configuration.google_credentials(environment))
         with _environment(environment):

@@ -48,10 +48,19 @@ class Prepared:
 
 def prepare(environment: Mapping[str, str], log: Path, new_password: bool = False) -> Prepared:
     """Make the metadata database ready. Raises `CommandError` with where to look."""
-    command = [str(AIRFLOW_BIN / "python"), "-m", "reporting.orchestration.prepare"]
+    answer = json.loads(_prepare(environment, log, *(["--new-password"] if new_password else [])))
+    return Prepared(answer["token"], answer["password"])
+
+
+def prepare_production(environment: Mapping[str, str], log: Path) -> None:
+    """Make production's metadata database ready. Raises `CommandError` with where to look."""
+    _prepare(environment, log, "--production")
+
+
+def _prepare(environment: Mapping[str, str], log: Path, *options: str) -> bytes:
     with log.open("wb") as out:
         done = subprocess.run(
-            command + (["--new-password"] if new_password else []),
+            ending_with_parent(AIRFLOW_BIN / "python", "-m", "reporting.orchestration.prepare", *options),
             cwd=ROOT,
             env={**environment, "PYTHONPATH": str(ROOT / "plugins")},
             stdout=subprocess.PIPE,
@@ -60,8 +69,7 @@ def prepare(environment: Mapping[str, str], log: Path, new_password: bool = Fals
         )
     if done.returncode != 0:
         raise CommandError(f"Airflow's metadata database could not be made ready: see {log}.{tail(log)}")
-    answer = json.loads(done.stdout)
-    return Prepared(answer["token"], answer["password"])
+    return done.stdout
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from reporting.entities import ENTITIES, Entity
 from reporting.landing import Refresh
 from reporting.naming import DagId
+from reporting.orchestration import cleanup
+from reporting.orchestration.callbacks import hide_secrets, task_failed
 from reporting.orchestration.dbt import DbtBuild, DbtSourceFreshness
 from reporting.settings import ROOT, read_settings
 from reporting.window import Window, WindowError, parse_window
@@ -156,6 +158,51 @@ def freshness_dag() -> DAG:
     return dag
 
 
+def cleanup_dag() -> DAG:
+    """The DAG that keeps the disk and the metadata database from growing for ever."""
+    with DAG(
+        dag_id=str(DagId("ops", "airflow", "metadata", "cleanup")),
+        description="Removes runs, logs and landings that are older than they are kept for.",
+        doc_md=(
+            "### Clean-up\n\nRemoves runs and their logs after `REPORTING_HISTORY_DAYS`, and landings after "
+            "`REPORTING_LANDING_DAYS`; the newest landing of each entity stays. By hand, `days` is another age, and "
+            "`dag_ids` limits it to some DAGs: these alone, without `days`, lose all that is older than a day. No row of "
+            "the warehouse is touched."
+        ),
+        schedule=_daily("29 4 * * *"),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(retries=1),
+        tags=["ops"],
+        params={
+            "days": Param(
+                None, type=["null", "integer"], minimum=1, description="Age in days; empty takes the setting."
+            ),
+            "dag_ids": Param(
+                [], type="array", items={"type": "string"}, description="DAGs to clean; empty takes all."
+            ),
+        },
+    ) as dag:
+
+        @task
+        def metadata() -> None:
+            cleanup.clean_metadata(*cleanup.asked())
+
+        @task
+        def logs() -> int:
+            before, dag_ids = cleanup.asked()
+            return cleanup.clean_logs(before, dag_ids)
+
+        @task
+        def landing() -> int:
+            return cleanup.clean_landing()
+
+        metadata()
+        logs()
+        landing()
+    return dag
+
+
 def _defaults(retries: int = 3) -> dict[str, Any]:
     return {
         "owner": "reporting",
@@ -163,6 +210,8 @@ def _defaults(retries: int = 3) -> dict[str, Any]:
         "retry_delay": timedelta(seconds=read_settings().retry_seconds),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(hours=1),
+        "on_execute_callback": hide_secrets,
+        "on_failure_callback": task_failed,
     }
 
 

@@ -3,15 +3,25 @@
 Migrates it, makes the pools, makes the first admin if there is none, and signs a token for the program that
 called. Prints one line of JSON: `token`, and `password` if an admin was made or asked for one. Repeating it
 changes nothing else.
+
+With `--production` the first admin gets the password in REPORTING_ADMIN_PASSWORD (with Microsoft Entra none is
+made), the channels of alerts are tried when they are new, and nothing is signed or printed.
 """
 
 import argparse
+import hmac
 import json
 import os
 import secrets
 import sys
 
+from reporting import alerts, sign_in
+
 ADMIN = "admin"
+# An Airflow variable: what the channels were when a message got through by each.
+CHANNELS_TRIED = "reporting_channels_tried"
+ADMIN_ROLE = "Admin"
+ADMIN_PASSWORD = "REPORTING_ADMIN_PASSWORD"  # noqa: S105  # the variable's name
 TOKEN_SECONDS = 24 * 3600
 
 
@@ -19,12 +29,17 @@ def main() -> int:
     """Prepare, and print the answer; whatever Airflow says goes to standard error."""
     parser = argparse.ArgumentParser("reporting.orchestration.prepare", description=__doc__)
     parser.add_argument("--new-password", action="store_true", help="give the admin a new random password")
+    parser.add_argument("--production", action="store_true", help="make no password up, and sign no token")
     options = parser.parse_args()
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
     _migrate()
     _make_pools()
+    if options.production:
+        _production_admin()
+        _try_channels()
+        return 0
     password, token = _admin(options.new_password)
     json.dump({"token": token, "password": password}, answer)
     answer.close()
@@ -32,12 +47,21 @@ def main() -> int:
 
 
 def _migrate() -> None:
+    from airflow import settings
+    from airflow.providers.fab.auth_manager.models.db import _get_flask_db
     from airflow.utils import db
 
     try:
         db.check_migrations(0)  # type: ignore[no-untyped-call]
     except TimeoutError:
         db.upgradedb()
+    # Airflow records the revision first and does these afterwards: a start that was killed in between lacks them for
+    # good, since the next one finds nothing to migrate.
+    db.add_default_pool_if_not_exists()
+    db.synchronize_log_template()
+    sessions, flask_app = _get_flask_db(settings.SQL_ALCHEMY_CONN)  # type: ignore[no-untyped-call]
+    with flask_app.app_context():
+        sessions.create_all()
 
 
 def _make_pools() -> None:
@@ -53,6 +77,54 @@ def _make_pools() -> None:
     Pool.create_or_update_pool(POOL, 1, "One dbt at a time: two would write the same tables.", False)
 
 
+def _production_admin() -> None:
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+
+    with get_application_builder() as builder:
+        manager = builder.sm
+        role = manager.find_role(ADMIN_ROLE)
+        # Making the builder brings the roles up to this version too, so it is not skipped with Entra.
+        if sign_in.is_entra() or any(role in user.roles for user in manager.get_all_users()):
+            return
+        password = os.environ.get(ADMIN_PASSWORD)
+        if not password:
+            raise SystemExit(
+                f"there is no admin yet, and {ADMIN_PASSWORD} is not set. Set it for the first start; it may be taken "
+                "out afterwards."
+            )
+        if not manager.add_user(ADMIN, ADMIN, ADMIN, f"{ADMIN}@localhost", role, password):
+            raise SystemExit("the first admin could not be made; the lines above say why.")
+
+
+def _try_channels() -> None:
+    """Send one message by every channel and one ping, once for each configuration of them."""
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    values = [
+        os.environ.get(name, "")
+        for name in (alerts.EMAIL, alerts.SENDER, alerts.SMTP, alerts.WEBHOOK, alerts.PING)
+    ]
+    key = os.environ["AIRFLOW__API__SECRET_KEY"].encode()
+    mark = hmac.new(key, json.dumps(values).encode(), "sha256").hexdigest()
+    with create_session() as session:
+        kept = session.scalar(select(Variable).where(Variable.key == CHANNELS_TRIED))
+        if kept is not None and kept.get_val() == mark:
+            return
+    channels = alerts.read_channels()
+    text = "This is the test of a new channel: failures of personal-reporting will be told here."
+    errors = channels.send(alerts.Message("personal-reporting: test of this channel", text))
+    try:
+        channels.ping()
+    except alerts.AlertError as error:
+        errors.append(error)
+    if errors:
+        said = "; ".join(map(str, errors))
+        raise SystemExit(f"an alert would not arrive: {said}. Mend its variable, or set it to none.")
+    Variable.set(CHANNELS_TRIED, mark)
+
+
 def _admin(new_password: bool) -> tuple[str | None, str]:
     from airflow.api_fastapi.app import create_auth_manager
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
@@ -63,7 +135,7 @@ def _admin(new_password: bool) -> tuple[str | None, str]:
         user = manager.find_user(username=ADMIN)
         if user is None:
             made = manager.add_user(
-                ADMIN, ADMIN, ADMIN, f"{ADMIN}@localhost", manager.find_role("Admin"), password
+                ADMIN, ADMIN, ADMIN, f"{ADMIN}@localhost", manager.find_role(ADMIN_ROLE), password
             )
             if not made:
                 raise SystemExit("the first admin could not be made; the lines above say why.")

@@ -1,0 +1,102 @@
+"""Whether all of Airflow works: `GET /reporting/health` answers 200, or 503 when any part is dead.
+
+Airflow's own `/api/v2/monitor/health` always answers 200. This one is for what reads only the status: a platform's
+health check, or a deployment that waits. It is open, so it tells states alone, and asks the database at most every
+five seconds. The canary is a run that must succeed every so often: it notices what has a heartbeat and does no work.
+"""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from reporting import alerts
+from reporting.web.guard import Receive, Scope, Send
+
+# Airflow keeps /health itself for those who still ask there.
+PREFIX = "/reporting"
+PATH = f"{PREFIX}/health"
+CANARY = "ops_airflow__canary__ping"
+CANARY_DEADLINE = timedelta(minutes=90)
+KEPT_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
+HEALTHY = "healthy"
+UNHEALTHY = "unhealthy"
+NO_ANSWER = {"metadatabase": UNHEALTHY}
+
+
+class Health:
+    """An ASGI application. `look` returns the state of each part; it may block."""
+
+    def __init__(
+        self, look: Callable[[], dict[str, str]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._look = look
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._states: dict[str, str] = {}
+        self._seen_at = float("-inf")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer GET and HEAD of `PATH`, and 404 to all else."""
+        if scope["type"] != "http":
+            return
+        if not scope["path"].endswith(PATH) or scope["method"] not in ("GET", "HEAD"):
+            status, states = 404, {}
+        else:
+            states = await self._current()
+            status = 200 if all(state == HEALTHY for state in states.values()) else 503
+        body = json.dumps(states).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def _current(self) -> dict[str, str]:
+        # One at a time: a database that is away must not collect a thread for every request.
+        async with self._lock:
+            if self._clock() - self._seen_at >= KEPT_SECONDS:
+                try:
+                    self._states = await asyncio.wait_for(asyncio.to_thread(self._look), PATIENCE_SECONDS)
+                except Exception:  # noqa: BLE001  # whatever it is, the part that answers is not healthy
+                    self._states = NO_ANSWER
+                self._seen_at = self._clock()
+            return self._states
+
+
+def look(begun_at: datetime) -> dict[str, str]:
+    """The state of each part of this Airflow, by its metadata database; `begun_at` is when this server started."""
+    from airflow.api.common.airflow_health import get_airflow_health
+
+    found = get_airflow_health()
+    states = {
+        name: HEALTHY if found[name]["status"] == HEALTHY else UNHEALTHY
+        for name in ("metadatabase", "scheduler", "dag_processor")
+    }
+    if os.environ.get(alerts.PING):
+        since = max(begun_at, _last_success() or begun_at)
+        states["canary"] = HEALTHY if datetime.now(UTC) - since < CANARY_DEADLINE else UNHEALTHY
+    return states
+
+
+def _last_success() -> datetime | None:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import func, select
+
+    with create_session() as session:
+        found: datetime | None = session.scalar(
+            select(func.max(DagRun.end_date)).where(DagRun.dag_id == CANARY, DagRun.state == "success")
+        )
+    return found
+
+
+def app() -> Health:
+    """The application for this server."""
+    begun_at = datetime.now(UTC)
+    return Health(lambda: look(begun_at))

@@ -1,0 +1,158 @@
+"""Production from a built package in an empty folder; run by script/production-check."""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from rich.console import Console
+
+from reporting.commands import configuration, memory, rounds
+from reporting.commands.airflow_api import AirflowApi
+from reporting.entities import HUBSPOT, NOTION
+from reporting.naming import DagId
+from reporting.settings import read_settings
+from reporting.warehouse.client import connect
+from reporting.web.health import PATH
+from sandbox.serving import stand_in
+from tests import postgres
+from tests.end_to_end.demo import rows
+from tests.hubspot_portal import portal
+from tests.production_server import FRONT_END, Production
+
+pytestmark = pytest.mark.timeout(3600)
+IDLE_MB = 900
+ROUND_MB = 1200
+SETTLE_SECONDS = 45
+NOTION_TOKEN = "ntn_of_the_packages_check"
+HUBSPOT_TOKEN = "pat-of-the-packages-check"
+ENTITIES = (*NOTION, *HUBSPOT)
+SWEEPS = [str(DagId("raw", each.source, each.name, "full")) for each in ENTITIES]
+HOURLY = [
+    str(DagId("raw", each.source, each.name, "changed" if each.has_changed else "full"))
+    for each in ENTITIES
+    if not each.is_slow
+]
+MARTS = ("habit_metrics", "relationships", "deals", "engagements")
+
+
+@pytest.fixture
+def production(bigquery_endpoint: str, tmp_path: Path) -> Iterator[Production]:
+    """Production from the package, not started."""
+    root = tmp_path / "wwwroot"
+    shutil.unpack_archive(os.environ["REPORTING_PACKAGE"], root)
+    prefix = Path((root / "prefix").read_text().strip())
+    assert not prefix.exists(), f"{prefix} is there already, so nothing would show that it is unpacked"
+    with (
+        postgres.running() as cluster,
+        stand_in("notion", tmp_path / "notion") as notion,
+        portal(tmp_path / "hubspot") as hubspot,
+    ):
+        production = Production(
+            cluster.url(),
+            tmp_path,
+            bigquery_endpoint,
+            AIRFLOW_CONN_HUBSPOT=configuration.token_connection(HUBSPOT_TOKEN, hubspot.address),
+            AIRFLOW_CONN_NOTION=configuration.token_connection(NOTION_TOKEN, notion),
+        )
+        production.root = root
+        try:
+            yield production
+        finally:
+            production.kill()
+            shutil.rmtree(prefix, ignore_errors=True)
+
+
+def one_round(production: Production, dag_ids: list[str]) -> dict[str, rounds.LedgerLine]:
+    """What the ledger says of each entity."""
+    since = datetime.now(UTC)
+    settings = read_settings(production.environment)
+    client = connect(settings)
+    api = AirflowApi(production.address, production.token())
+    api.await_dags(dag_ids)
+    rounds.run_round(
+        api, client, settings, Console(), dag_ids, full_build=False, seconds=2400, give_up_on_retry=True
+    )
+    return {line.entity: line for line in rounds.ledger_lines(client, settings, since)}
+
+
+def data(production: Production) -> dict[str, int]:
+    """Rows of every raw table and of some marts."""
+    settings = read_settings(production.environment)
+    client = connect(settings)
+    names = [("raw", entity.table) for entity in ENTITIES] + [("marts", name) for name in MARTS]
+    return {
+        name: rows(client, f"SELECT COUNT(*) FROM `{settings.dataset(dataset)}.{name}`")[0][0]
+        for dataset, name in names
+    }
+
+
+def on_one_core(production: Production) -> None:
+    """The smallest instance has one."""
+    for process in production.family():
+        process.cpu_affinity([0])
+
+
+def test_the_package(production: Production) -> None:
+    console = Console()
+    clock = time.monotonic
+
+    begun = clock()
+    production.start()
+    console.print(f"first start {clock() - begun:.0f} s")
+    assert "Unpacking to" in production.said()
+    first = production.family()[0]
+    on_one_core(production)
+    assert httpx.get(f"{production.address}{PATH}", timeout=30).status_code == 200
+    assert httpx.get(f"{production.address}/api/v2/dags", timeout=30).status_code == 401
+    assert (
+        httpx.get(f"{production.address}/execution/health", headers=FRONT_END, timeout=30).status_code == 404
+    )
+
+    threading.Event().wait(SETTLE_SECONDS)
+    with memory.watched(first.pid) as idle:
+        threading.Event().wait(10)
+    console.print("idle", memory.table(idle))
+    begun = clock()
+    with memory.watched(first.pid) as busy:
+        read = one_round(production, SWEEPS)
+    console.print(f"round of sweeps with its build {clock() - begun:.0f} s", memory.table(busy))
+    assert set(read) == {f"{entity.source}.{entity.name}" for entity in ENTITIES}
+    assert all(line.inserted > 0 for line in read.values())
+    before = data(production)
+    assert all(before.values())
+
+    production.kill()
+    assert not psutil.pid_exists(first.pid)
+    begun = clock()
+    production.start()
+    console.print(f"start after a kill {clock() - begun:.0f} s")
+    on_one_core(production)
+    assert httpx.get(f"{production.address}{PATH}", timeout=30).status_code == 200
+    begun = clock()
+    with memory.watched(production.family()[0].pid) as hourly:
+        again = one_round(production, HOURLY)
+    console.print(f"hourly round {clock() - begun:.0f} s", memory.table(hourly))
+    assert len(again) == len(HOURLY)
+    assert all((line.inserted, line.updated, line.tombstoned) == (0, 0, 0) for line in again.values())
+    assert data(production) == before
+
+    secrets = {
+        **production.secrets(),
+        "notion": NOTION_TOKEN,
+        "hubspot": HUBSPOT_TOKEN,
+        "database": postgres.PASSWORD,
+    }
+    logs = [path for path in (production.folder / "state" / "logs").rglob("*") if path.is_file()]
+    assert len(logs) > 2 * len(SWEEPS)
+    for path in (*logs, production.log):
+        content = path.read_bytes()
+        assert not [name for name, value in secrets.items() if value.encode() in content], path
+    assert sum(idle.peak.values()) < IDLE_MB * memory.MB
+    assert max(sum(each.peak.values()) for each in (busy, hourly)) < ROUND_MB * memory.MB

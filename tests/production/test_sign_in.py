@@ -1,0 +1,187 @@
+"""Who may do what on the running server, asked directly and as a front end asks."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import pytest
+
+from reporting.web.guard import LIMIT
+from tests import postgres
+from tests.production_server import ADMIN_PASSWORD, FROM_FORM, FRONT_END, Production
+
+pytestmark = pytest.mark.timeout(600)
+PASSWORD = "a long password of a user 1"
+DAG = "ops_warehouse__schema__upgrade"
+ROLES = ("Viewer", "User", "Admin", "Public")
+
+
+@pytest.fixture(scope="module")
+def people(production: Production) -> Iterator[dict[str, httpx.Client]]:
+    """A client for each role, and `nobody`, who has not signed in."""
+    clients = {"nobody": httpx.Client(base_url=production.address, timeout=30)}
+    admin = {"Authorization": f"Bearer {production.token()}"}
+    for role in ROLES:
+        # Names are compared without case, and `admin` is there.
+        name = f"a_{role.lower()}"
+        body = {"username": name, "first_name": role, "last_name": role, "email": f"{role}@example.org"}
+        body |= {"password": PASSWORD, "roles": [{"name": role}]}  # type: ignore[dict-item]
+        made = httpx.post(f"{production.address}/auth/fab/v1/users", json=body, headers=admin)
+        assert made.status_code in (200, 201), made.text
+        token = production.token(name, PASSWORD)
+        clients[role] = httpx.Client(
+            base_url=production.address, headers={"Authorization": f"Bearer {token}"}, timeout=30
+        )
+    yield clients
+    for client in clients.values():
+        client.close()
+
+
+CASES = [
+    # What is asked                        nobody Public Viewer User Admin
+    ("GET", "/api/v2/dags", (401, 403, 200, 200, 200)),
+    ("GET", f"/api/v2/dags/{DAG}/dagRuns", (401, 403, 200, 200, 200)),
+    ("POST", f"/api/v2/dags/{DAG}/dagRuns", (401, 403, 403, 200, 200)),
+    ("GET", "/api/v2/connections", (401, 403, 403, 403, 200)),
+    ("GET", "/api/v2/variables", (401, 403, 403, 403, 200)),
+    ("GET", "/auth/fab/v1/users", (401, 403, 403, 403, 200)),
+    # Not even an admin reads the configuration, which holds the secrets.
+    ("GET", "/api/v2/config", (401, 403, 403, 403, 403)),
+    ("GET", "/reporting/health", (200, 200, 200, 200, 200)),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "expected"), CASES)
+def test_each_role_may_do_what_it_may(
+    people: dict[str, httpx.Client], method: str, path: str, expected: tuple[int, ...]
+) -> None:
+    body: dict[str, Any] | None = {"logical_date": None} if method == "POST" else None
+    found = [
+        people[name].request(method, path, json=body).status_code
+        for name in ("nobody", "Public", "Viewer", "User", "Admin")
+    ]
+    assert tuple(found) == expected
+
+
+@pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2", "localhost"])
+def test_execution_is_there_for_tasks_and_for_nobody_else(
+    production: Production, people: dict[str, httpx.Client]
+) -> None:
+    """Another address of this machine stands for the one that the network reaches."""
+    # Airflow takes seconds for the first request of a task.
+    assert httpx.get(f"{production.address}/execution/health", timeout=60).status_code == 200
+    outside = production.address.replace("127.0.0.1", "127.0.0.2")
+    assert httpx.get(f"{outside}/reporting/health", timeout=30).status_code == 200
+    for path in ("/execution/health", "/execution/", "/execution", "/execution%2Fhealth"):
+        assert httpx.get(f"{outside}{path}", timeout=30).status_code == 404
+    # No path of the task API's, so the web interface answers with its page.
+    page = httpx.get(f"{outside}//execution/health", timeout=30)
+    assert page.headers["content-type"].startswith("text/html")
+    for client in people.values():
+        assert client.get("/execution/health", headers=FRONT_END).status_code == 404
+
+
+def test_the_form_and_its_cookies(production: Production, cluster: postgres.Cluster) -> None:
+    with httpx.Client(base_url=production.address, headers=FRONT_END, timeout=30) as browser:
+        page = browser.get("/auth/login/")
+        assert page.status_code == 200
+        assert page.headers["strict-transport-security"]
+        assert page.headers["x-content-type-options"] == "nosniff"
+        session = page.headers["set-cookie"]
+        assert session.startswith("session=")
+        assert {"Secure", "HttpOnly", "SameSite=Lax"} <= set(session.split("; "))
+        # The client goes by http, so it keeps no cookie that is for https: this does what a browser does.
+        cookie = {"Cookie": session.split(";")[0]}
+        token = page.text.partition('name="csrf_token" type="hidden" value="')[2].partition('"')[0]
+        form = {"username": "admin", "password": ADMIN_PASSWORD}
+        assert browser.post("/auth/login/", data=form, headers={**cookie, **FROM_FORM}).status_code == 400
+        done = browser.post(
+            "/auth/login/", data={**form, "csrf_token": token}, headers={**cookie, **FROM_FORM}
+        )
+        assert done.status_code == 302
+        assert urlsplit(done.headers["location"]).scheme in ("", "https")
+        cookies = done.headers.get_list("set-cookie")
+        assert {each.partition("=")[0] for each in cookies} == {"session", "_token"}
+        assert all("Secure" in each.split("; ") for each in cookies)
+        signed_in = {"Cookie": "; ".join(each.split(";")[0] for each in cookies)}
+        assert browser.get("/auth/users/list/", headers=signed_in).status_code == 200
+        assert browser.get("/api/v2/connections", headers=signed_in).status_code == 200
+
+        # Eight days later, though it was used all the time.
+        with cluster.connect() as cursor:
+            cursor.execute("SELECT id, data FROM session ORDER BY id DESC")
+            for number, data in cursor.fetchall():
+                content = msgspec.msgpack.decode(bytes(data))
+                if "_login_at" in content:
+                    content["_login_at"] -= 8 * 24 * 3600
+                    changed = msgspec.msgpack.encode(content)
+                    cursor.execute("UPDATE session SET data = %s WHERE id = %s", (changed, number))
+        later = browser.get("/auth/users/list/", headers=signed_in)
+        assert later.status_code == 302
+        assert "login" in later.headers["location"]
+
+
+def test_there_is_nothing_to_register_with(production: Production) -> None:
+    assert httpx.get(f"{production.address}/auth/register/form").status_code == 404
+
+
+def test_signing_in_is_limited_by_the_address_that_the_front_end_has_seen(production: Production) -> None:
+    """What the client writes into the header itself comes before it, and counts for nothing."""
+
+    def wrong(address: str) -> int:
+        return httpx.post(
+            f"{production.address}/auth/token",
+            json={"username": "admin", "password": "wrong"},
+            headers={"X-Forwarded-For": address},
+        ).status_code
+
+    assert [wrong(f"198.51.100.{number}, 203.0.113.50:4{number}") for number in range(LIMIT)] == [401] * LIMIT
+    assert wrong("198.51.100.99, 203.0.113.50:49") == 429
+    assert wrong("203.0.113.51:40") == 401
+
+
+def test_the_form_is_limited(production: Production) -> None:
+    headers = {**FRONT_END, "X-Forwarded-For": "203.0.113.60:4"}
+    with httpx.Client(base_url=production.address, headers=headers) as browser:
+        page = browser.get("/auth/login/")
+        token = page.text.partition('name="csrf_token" type="hidden" value="')[2].partition('"')[0]
+        cookie = {"Cookie": page.headers["set-cookie"].split(";")[0]}
+        form = {"username": "admin", "password": "wrong", "csrf_token": token}
+        found = [
+            browser.post("/auth/login/", data=form, headers={**cookie, **FROM_FORM}).status_code
+            for _ in range(11)
+        ]
+    assert found[-1] == 429
+    assert 429 not in found[:10]
+
+
+def test_a_user_who_was_switched_off_is_out_at_once(
+    production: Production, people: dict[str, httpx.Client]
+) -> None:
+    admin = people["Admin"]
+    body = {"username": "leaver", "first_name": "a", "last_name": "b", "email": "l@example.org"}
+    body |= {"password": PASSWORD, "roles": [{"name": "Viewer"}]}  # type: ignore[dict-item]
+    assert admin.post("/auth/fab/v1/users", json=body).is_success
+    headers = {**FRONT_END, "X-Forwarded-For": "203.0.113.70"}
+    answer = httpx.post(
+        f"{production.address}/auth/token", json={"username": "leaver", "password": PASSWORD}, headers=headers
+    )
+    token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    assert admin.delete("/auth/fab/v1/users/leaver").is_success
+    assert httpx.get(f"{production.address}/api/v2/dags", headers=token).status_code in (401, 403)
+
+
+def test_no_secret_is_in_what_the_server_shows_an_admin(
+    production: Production, people: dict[str, httpx.Client]
+) -> None:
+    shown = json.dumps(
+        [
+            people["Admin"].get(path).text
+            for path in ("/api/v2/config", "/api/v2/plugins", "/api/v2/variables")
+        ]
+    )
+    for name, secret in production.secrets().items():
+        assert secret not in shown, name

@@ -1,0 +1,98 @@
+"""What the guard lets through, by what an ASGI server tells of a connection."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from reporting.web.guard import LIMIT, MOST_CLIENTS, WINDOW_SECONDS, Guard, Message, Receive, Scope, Send
+
+
+async def airflow(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers everything."""
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"X-Frame-Options", b"SAMEORIGIN")]}
+    )
+    await send({"type": "http.response.body", "body": b""})
+
+
+def ask(guard: Guard, path: str, **more: Any) -> tuple[int, dict[str, str]]:
+    """The status and the headers of the answer."""
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "scheme": "http"}
+    scope |= {"server": ("127.0.0.1", 8000), "client": ("127.0.0.1", 50000), **more}
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(guard(scope, receive, send))
+    return sent[0]["status"], {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "status"),
+    [
+        ("/execution/health", {}, 200),
+        ("/execution/health", {"server": ("10.0.0.4", 8000)}, 404),
+        ("/execution/health", {"server": ("127.0.0.2", 8000)}, 404),
+        ("/execution/health", {"server": None}, 404),
+        # A front end on this machine says for whom it asks.
+        ("/execution/health", {"headers": [(b"x-forwarded-for", b"127.0.0.1")]}, 404),
+        ("/execution/health", {"headers": [(b"x-forwarded-proto", b"https")]}, 404),
+        ("/execution/health", {"headers": [(b"forwarded", b"for=127.0.0.1")]}, 404),
+        ("/execution", {"server": ("10.0.0.4", 8000)}, 404),
+        ("/base/execution/health", {"server": ("10.0.0.4", 8000), "root_path": "/base"}, 404),
+        ("/executions", {"server": ("10.0.0.4", 8000)}, 200),
+        ("/api/v2/dags", {"server": ("10.0.0.4", 8000)}, 200),
+    ],
+)
+def test_execution_is_for_this_machine_alone(path: str, more: dict[str, Any], status: int) -> None:
+    assert ask(Guard(airflow), path, **more)[0] == status
+
+
+def test_execution_is_for_workers_at_the_internal_address_and_not_for_the_front_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REPORTING_INTERNAL_ADDRESS", "10.0.0.4")
+    guard = Guard(airflow)
+    inside = {"server": ("10.0.0.4", 8000), "client": ("10.0.0.5", 1)}
+    assert ask(guard, "/execution/health", **inside)[0] == 200
+    assert ask(guard, "/execution/health")[0] == 200
+    assert ask(guard, "/execution/health", headers=[(b"x-forwarded-for", b"10.0.0.5")], **inside)[0] == 404
+    assert ask(guard, "/execution/health", server=("203.0.113.7", 8000))[0] == 404
+
+
+def test_tokens_are_limited_by_client_and_only_when_asked_for() -> None:
+    now = 0.0
+    guard = Guard(airflow, clock=lambda: now)
+
+    def token(client: str, method: str = "POST", path: str = "/auth/token") -> int:
+        return ask(guard, path, method=method, client=(client, 1))[0]
+
+    assert [token("203.0.113.7") for _ in range(LIMIT + 1)] == [200] * LIMIT + [429]
+    assert token("203.0.113.7", path="/auth/token/cli") == 429
+    assert token("203.0.113.8") == 200
+    assert token("203.0.113.7", method="GET") == 200
+    now = WINDOW_SECONDS - 1
+    status, headers = ask(guard, "/auth/token", method="POST", client=("203.0.113.7", 1))
+    assert (status, headers["retry-after"]) == (429, "2")
+    now = WINDOW_SECONDS + 1
+    assert token("203.0.113.7") == 200
+
+
+def test_many_clients_do_not_fill_the_memory() -> None:
+    guard = Guard(airflow)
+    guard._asked.update({str(number): [0.0] for number in range(MOST_CLIENTS + 5)})
+    ask(guard, "/auth/token", method="POST")
+    assert len(guard._asked) == MOST_CLIENTS
+
+
+def test_every_answer_tells_the_browser_to_stay_strict() -> None:
+    _, headers = ask(Guard(airflow), "/")
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "SAMEORIGIN"
+    assert "strict-transport-security" not in headers
+    assert "strict-transport-security" in ask(Guard(airflow), "/", scheme="https")[1]

@@ -1,0 +1,101 @@
+"""Every environment variable that the documents name is read, and every one that is read is named."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reporting import alerts
+from reporting.commands import production
+from reporting.entities import ENTITIES
+from reporting.settings import ROOT, read_settings
+from tests.production_server import environment
+
+NAME = re.compile(r"\b(?:REPORTING|AIRFLOW|BIGQUERY|GOOGLE|FORWARDED)_[A-Z0-9_]*[A-Z0-9]\b")
+DOCUMENTS = [ROOT / "README.md", ROOT / "SECURITY.md", *ROOT.glob("docs/**/*.md")]
+# Airflow and Google's clients read these themselves.
+OF_OTHERS = re.compile(r"AIRFLOW__[A-Z_]+__[A-Z_]+|AIRFLOW_CONN_[A-Z]+|GOOGLE_APPLICATION_CREDENTIALS")
+# What one part of the project tells another, and nobody sets.
+WITHIN = {
+    "REPORTING_DBT_METHOD",
+    "REPORTING_DBT_TARGET",
+    "REPORTING_PACKAGE",
+    "REPORTING_SANDBOX_SKIP_PATCHES",
+    "REPORTING_TODAY",
+}
+# Words of this form that are no variables.
+OTHER_WORDS = {"BIGQUERY_LOCATION", "BIGQUERY_PROJECT", "FORWARDED_EMAIL", "GOOGLE_USER"}
+# Production refuses to start where one of these is set, and says so.
+REFUSED = {"AIRFLOW__CORE__AUTH_MANAGER", "AIRFLOW__FAB__AUTH_ROLE_PUBLIC"}
+
+
+class Asked(dict[str, str]):
+    """An environment that remembers what was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+        """Nothing is set."""
+        self.names.add(name)
+        return default
+
+
+def in_documents() -> set[str]:
+    return {name for path in DOCUMENTS for name in NAME.findall(path.read_text())}
+
+
+def in_code() -> set[str]:
+    asked = Asked()
+    read_settings(asked)
+    alerts.read_channels(asked)
+    return {name for name in asked.names if NAME.fullmatch(name)} | set(written())
+
+
+def written() -> Iterator[str]:
+    """The names that stand in the code as they are; a setting's name is put together."""
+    files: list[Path] = [ROOT / "webserver_config.py"]
+    for folder in ("dags", "dbt", "migrations", "plugins", "sandbox"):
+        files += ROOT.glob(f"{folder}/**/*.py")
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and NAME.fullmatch(node.value):
+                yield node.value
+    shell = [path for path in ROOT.glob("script/*") if path.is_file()]
+    for path in (*shell, *ROOT.glob("dbt/**/*.yml"), *ROOT.glob("dbt/**/*.sql")):
+        yield from NAME.findall(path.read_text())
+
+
+def test_what_the_documents_name_is_read() -> None:
+    families = {
+        f"REPORTING_{kind}_{entity.table.upper()}"
+        for entity in ENTITIES
+        for kind in ("NAME", "DATE_PROPERTY")
+    }
+    unread = in_documents() - in_code() - families
+    assert {name for name in unread if not OF_OTHERS.fullmatch(name)} == set()
+
+
+def test_what_is_read_is_in_the_documents(tmp_path: Path) -> None:
+    given = environment("postgresql://owner:secret@127.0.0.1/airflow", tmp_path, "http://127.0.0.1:1", 8000)
+    derived = set(production.environment(given, production.check(given), "127.0.0.1")) - set(given)
+    assert in_code() - WITHIN - OTHER_WORDS - REFUSED - derived - in_documents() == set()
+
+
+def test_what_is_airflows_is_an_option_of_airflow() -> None:
+    from airflow.configuration import conf
+
+    for name in in_documents() | in_code():
+        if name.startswith("AIRFLOW__"):
+            _, section, option = name.lower().split("__")
+            assert option in conf.configuration_description[section]["options"], name
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.stem
+)
+def test_a_workflow_sets_what_is_read(path: Path) -> None:
+    assert set(NAME.findall(path.read_text())) - in_code() == set()
