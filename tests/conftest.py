@@ -15,6 +15,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--histories", type=int, default=6)
 
 
+# The longest files, in an order in which those that wait stand beside those that compute.
+LONG_FILES = (
+    "end_to_end/test_demo.py",
+    "dbt/test_hubspot.py",
+    "end_to_end/test_rounds.py",
+    "dbt/test_build.py",
+    "people/test_marts.py",
+    "end_to_end/test_serving.py",
+    "convergence/test_kills.py",
+    "production/test_start.py",
+    "production/test_sign_in.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that none is left at the end for one process alone."""
+    places = {name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
+
+
 @pytest.fixture(scope="module")
 def bigquery_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a local BigQuery of the file's own: it becomes slower with every statement."""

@@ -86,8 +86,7 @@ class Story(NamedTuple):
     first: Day
     second: Day
     together: Day
-    apart: Day
-    merged: Day
+    decided: Day
 
 
 def day(house: Neighbourhood, *select: str) -> Day:
@@ -117,9 +116,8 @@ def story(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> I
         house.hold([*PEOPLE, TOGETHER])
         together = day(house)
         house.override(("google:people/gil", "hubspot:3", False), ("google:people/dora", "hubspot:2", True))
-        apart = day(house)
         house.hold([each for each in [*PEOPLE, TOGETHER] if each[:2] != ("hubspot", "5")], MERGED)
-        yield Story(first, second, together, apart, day(house))
+        yield Story(first, second, together, day(house))
 
 
 def test_one_person_of_two_sources(story: Story) -> None:
@@ -181,25 +179,25 @@ def test_of_two_who_turn_out_to_be_one_the_older_key_stays(story: Story) -> None
 
 def test_the_owner_keeps_apart_and_joins(story: Story) -> None:
     older, younger = story.second.person_of["hubspot:3"], story.second.person_of["google:people/gil"]
-    assert story.apart.person_of["hubspot:3"] == older
-    assert story.apart.person_of["google:people/gil"] == younger
-    assert story.apart.people[older]["former_person_ids"] == []
+    assert story.decided.person_of["hubspot:3"] == older
+    assert story.decided.person_of["google:people/gil"] == younger
+    assert story.decided.people[older]["former_person_ids"] == []
     assert (
         "email",
         "gil@example.com",
         False,
         "kept apart by an override",
-    ) in story.apart.pair("hubspot:3", "google:people/gil")
-    assert story.apart.person_of["google:people/dora"] == story.apart.person_of["hubspot:2"]
-    assert ("override", "said so", True, None) in story.apart.pair("google:people/dora", "hubspot:2")
+    ) in story.decided.pair("hubspot:3", "google:people/gil")
+    assert story.decided.person_of["google:people/dora"] == story.decided.person_of["hubspot:2"]
+    assert ("override", "said so", True, None) in story.decided.pair("google:people/dora", "hubspot:2")
 
 
 def test_a_merge_in_the_source_joins_and_keeps_a_key(story: Story) -> None:
     winner, loser = story.first.person_of["hubspot:4"], story.first.person_of["hubspot:5"]
-    merged = story.merged.of("hubspot:4")
+    merged = story.decided.of("hubspot:4")
     assert {merged["person_id"], *merged["former_person_ids"]} == {winner, loser}
     assert (merged["hubspot_contact_ids"], merged["records_count"]) == (["4"], 1)
-    assert ("merge", "", True, None) in story.merged.pair("hubspot:4", "hubspot:5")
+    assert ("merge", "", True, None) in story.decided.pair("hubspot:4", "hubspot:5")
 
 
 def test_everybody_else_keeps_their_key(story: Story) -> None:
