@@ -19,11 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 LONG_FILES = (
     "end_to_end/test_demo.py",
     "dbt/test_hubspot.py",
-    "end_to_end/test_rounds.py",
+    "end_to_end/test_serving.py",
     "dbt/test_build.py",
     "people/test_marts.py",
-    "end_to_end/test_serving.py",
-    "convergence/test_kills.py",
     "production/test_start.py",
     "production/test_sign_in.py",
 )

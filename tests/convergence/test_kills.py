@@ -15,7 +15,7 @@ from reporting.warehouse import builds, schema
 from reporting.warehouse.client import connect
 from tests.convergence.history import CRASHES, READ, World
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.heavy]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """`script/demo` as the end-to-end tests start it."""
 
+import os
 import socket
 import subprocess
 from pathlib import Path
@@ -27,7 +28,13 @@ class Demo:
 
     def run(self) -> str:
         done = subprocess.run(
-            self.command("--once"), capture_output=True, text=True, check=False, timeout=600
+            self.command("--once"),
+            # Wide enough for every line of the tables.
+            env=os.environ | {"COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert self.open_ports() == []
