@@ -12,7 +12,7 @@ from sandbox.bigquery.server import running
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How many histories the convergence test makes up."""
-    parser.addoption("--histories", type=int, default=6)
+    parser.addoption("--histories", type=int, default=12)
 
 
 @pytest.fixture(scope="module")

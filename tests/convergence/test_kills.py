@@ -85,7 +85,7 @@ def test_a_killed_process_leaves_nothing_that_the_next_run_does_not_mend(
         killed(world, environment, name, "full" if number % 2 else "changed", step)
         world.settle()
         world.check()
-        if step == CRASHES[-1]:
+        if number in (0, 3, 5):
             build(world.settings, world)
             check_marts(world)
 
