@@ -22,7 +22,10 @@ def ending_with_parent(*command: str | os.PathLike[str]) -> list[str]:
 
 
 def _end_with(parent: int) -> None:
-    """Source: https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html."""
+    """Have the kernel end this process, and the program that it becomes, when the parent dies.
+
+    https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+    """
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -33,4 +36,6 @@ def _end_with(parent: int) -> None:
 
 if __name__ == "__main__":
     _end_with(int(sys.argv[1]))
+    # In this process's place: the id that the parent signals is the program's. S606 warns of a start without a shell,
+    # and a shell is what must not be between them.
     os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606

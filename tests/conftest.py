@@ -12,7 +12,7 @@ from sandbox.bigquery.server import running
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How many histories the convergence test makes up."""
-    parser.addoption("--histories", type=int, default=6)
+    parser.addoption("--histories", type=int, default=12)
 
 
 # The longest files, in an order in which those that wait stand beside those that compute.
@@ -20,6 +20,8 @@ LONG_FILES = (
     "end_to_end/test_demo.py",
     "dbt/test_hubspot.py",
     "end_to_end/test_serving.py",
+    "end_to_end/test_rounds.py",
+    "convergence/test_kills.py",
     "dbt/test_build.py",
     "people/test_marts.py",
     "production/test_start.py",

@@ -83,9 +83,7 @@ def change_three_pages(folder: Path) -> str:
         return str(second["id"])
 
 
-def test_demo_again_from_an_empty_metadata_database_brings_what_changed_and_nothing_else(
-    tmp_path: Path,
-) -> None:
+def test_demo_again_from_an_empty_metadata_database_and_after_changes(tmp_path: Path) -> None:
     demo = Demo(tmp_path / "state")
     said = demo.run()
     assert "notion.daily_habits" in said
@@ -98,6 +96,11 @@ def test_demo_again_from_an_empty_metadata_database_brings_what_changed_and_noth
 
     # The cursors are in the warehouse, so a metadata database that is lost costs nothing.
     (demo.folder / "airflow.db").unlink()
+    since = datetime.now(UTC)
+    demo.run()
+    again = ledger_since(demo.folder, since)
+    assert again == {entity: (counts[0], 0, 0, 0) for entity, counts in first.items()}
+
     trashed = change_three_pages(demo.folder)
     loser = change_the_crm(demo.folder)
     before, after = change_the_address_book(demo.folder)

@@ -7,19 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from reporting.entities import HUBSPOT_OBJECTS
 from reporting.settings import ROOT, read_settings
 from reporting.warehouse.client import connect
 from sandbox.serving import free_port, stand_in
 from tests.end_to_end.demo import rows
 from tests.hubspot_portal import SMALL, portal
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.heavy]
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_connect_doctor_and_rounds_from_an_empty_folder_each(tmp_path: Path, bigquery_endpoint: str) -> None:
     """One's own data: what script/connect stored is what the rounds read; the warehouse is what stays."""
     config = tmp_path / "config" / "environment"
-    scopes = "crm.objects.contacts.read,crm.objects.companies.read"
+    scopes = ",".join(f"crm.objects.{each.name}.read" for each in HUBSPOT_OBJECTS if each.name != "emails")
     crm_options = (*SMALL, "--token", "pat-own", "--scopes", scopes)
     with (
         stand_in("notion", tmp_path / "notion", None, "--days", "40", "--token", "ntn_own") as address,
@@ -68,7 +69,7 @@ def test_connect_doctor_and_rounds_from_an_empty_folder_each(tmp_path: Path, big
         doctor = run("doctor")
         assert doctor.returncode == 0, doctor.stdout + doctor.stderr
         assert "hubspot__emails: is switched off" in doctor.stdout
-        assert "hubspot__companies: can be read" in doctor.stdout
+        assert "hubspot__deals: can be read" in doctor.stdout
 
         results = []
         for number in range(2):

@@ -139,8 +139,10 @@ def test_no_row_is_lost_when_compaction_is_killed(tmp_path: Path, client_of: Cli
     began = time.perf_counter()
     assert compaction(tmp_path, ALL_EXPIRED).wait(60) == 0
     span = time.perf_counter() - began
-    killed = 0
-    for moment in range(1, MOMENTS + 1):
+    killed = attempts = 0
+    while attempts < MOMENTS or (killed <= MOMENTS // 2 and attempts < 4 * MOMENTS):
+        moment = attempts % MOMENTS + 1
+        attempts += 1
         shutil.rmtree(tmp_path / "data")
         shutil.copytree(untouched, tmp_path / "data")
         process = compaction(tmp_path, ALL_EXPIRED)
@@ -149,11 +151,14 @@ def test_no_row_is_lost_when_compaction_is_killed(tmp_path: Path, client_of: Cli
         except subprocess.TimeoutExpired:
             process.kill()
             killed += process.wait() < 0
+        else:
+            # It was quicker than before, which the machine decides: the next ones are met earlier.
+            span *= 0.8
         # As the next start does: after it, the rows are there.
         again = compaction(tmp_path, ALL_EXPIRED, read=True)
         assert json.loads(again.communicate(timeout=60)[0]) == [list(row) for row in expected]
         assert again.returncode == 0
-    assert killed
+    assert killed > MOMENTS // 2
 
 
 def test_files_that_a_killed_clean_up_deleted_do_no_harm(tmp_path: Path, client_of: ClientOf) -> None:
