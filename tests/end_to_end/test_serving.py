@@ -52,6 +52,7 @@ def test_a_served_demo_runs_what_is_triggered(tmp_path: Path) -> None:
             said += line
             if "Serving until Ctrl-C" in line:
                 break
+        assert "Serving until Ctrl-C" in said, f"the demo ended: {said}"
         address = f"http://127.0.0.1:{demo.ports['--port']}"
         password = said.partition("password ")[2].split()[0]
         login = httpx.post(f"{address}/auth/token", json={"username": "admin", "password": password})
