@@ -15,14 +15,15 @@ from rich.console import Console
 
 from reporting.commands import configuration, memory, rounds
 from reporting.commands.airflow_api import AirflowApi
-from reporting.entities import HUBSPOT, NOTION
+from reporting.entities import ENTITIES
 from reporting.naming import DagId
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
-from reporting.web.health import PATH
+from reporting.web.health import PACKAGE_HEADER, PATH
 from sandbox.serving import stand_in
 from tests import postgres
 from tests.end_to_end.demo import rows
+from tests.google_account import USER, address_book
 from tests.hubspot_portal import portal
 from tests.production_server import FRONT_END, Production
 
@@ -32,14 +33,13 @@ ROUND_MB = 1200
 SETTLE_SECONDS = 45
 NOTION_TOKEN = "ntn_of_the_packages_check"
 HUBSPOT_TOKEN = "pat-of-the-packages-check"
-ENTITIES = (*NOTION, *HUBSPOT)
 SWEEPS = [str(DagId("raw", each.source, each.name, "full")) for each in ENTITIES]
 HOURLY = [
     str(DagId("raw", each.source, each.name, "changed" if each.has_changed else "full"))
     for each in ENTITIES
     if not each.is_slow
 ]
-MARTS = ("habit_metrics", "relationships", "deals", "engagements")
+MARTS = ("habit_metrics", "relationships", "deals", "engagements", "people", "people_matches")
 
 
 @pytest.fixture
@@ -53,11 +53,13 @@ def production(bigquery_endpoint: str, tmp_path: Path) -> Iterator[Production]:
         postgres.running() as cluster,
         stand_in("notion", tmp_path / "notion") as notion,
         portal(tmp_path / "hubspot") as hubspot,
+        address_book(tmp_path / "google") as google,
     ):
         production = Production(
             cluster.url(),
             tmp_path,
             bigquery_endpoint,
+            AIRFLOW_CONN_GOOGLE=configuration.google_connection(USER, google.address),
             AIRFLOW_CONN_HUBSPOT=configuration.token_connection(HUBSPOT_TOKEN, hubspot.address),
             AIRFLOW_CONN_NOTION=configuration.token_connection(NOTION_TOKEN, notion),
         )
@@ -109,7 +111,9 @@ def test_the_package(production: Production) -> None:
     assert "Unpacking to" in production.said()
     first = production.family()[0]
     on_one_core(production)
-    assert httpx.get(f"{production.address}{PATH}", timeout=30).status_code == 200
+    health = httpx.get(f"{production.address}{PATH}", timeout=30)
+    assert health.status_code == 200
+    assert health.headers[PACKAGE_HEADER] == (production.root / "digest").read_text().strip()
     assert httpx.get(f"{production.address}/api/v2/dags", timeout=30).status_code == 401
     assert (
         httpx.get(f"{production.address}/execution/health", headers=FRONT_END, timeout=30).status_code == 404
@@ -147,6 +151,8 @@ def test_the_package(production: Production) -> None:
         **production.secrets(),
         "notion": NOTION_TOKEN,
         "hubspot": HUBSPOT_TOKEN,
+        "google": USER["client_secret"],
+        "google's refresh token": USER["refresh_token"],
         "database": postgres.PASSWORD,
     }
     logs = [path for path in (production.folder / "state" / "logs").rglob("*") if path.is_file()]

@@ -2,7 +2,8 @@
 
 Airflow's own `/api/v2/monitor/health` always answers 200. This one is for what reads only the status: a platform's
 health check, or a deployment that waits. It is open, so it tells states alone, and asks the database at most every
-five seconds. The canary is a run that must succeed every so often: it notices what has a heartbeat and does no work.
+five seconds. A header names the package that runs, so that a deployment does not take the old one's answer for the new
+one's. The canary is a run that must succeed every so often: it notices what has a heartbeat and does no work.
 """
 
 import asyncio
@@ -11,8 +12,10 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from reporting import alerts
+from reporting.settings import ROOT
 from reporting.web.guard import Receive, Scope, Send
 
 # Airflow keeps /health itself for those who still ask there.
@@ -25,16 +28,23 @@ PATIENCE_SECONDS = 20.0
 HEALTHY = "healthy"
 UNHEALTHY = "unhealthy"
 NO_ANSWER = {"metadatabase": UNHEALTHY}
+PACKAGE_HEADER = "x-reporting-package"
+# Written by script/start when it unpacks a package of script/package.
+PACKAGE_DIGEST = ROOT / ".digest"
 
 
 class Health:
-    """An ASGI application. `look` returns the state of each part; it may block."""
+    """An ASGI application. `look` returns the state of each part; it may block. `package` is the digest of what runs."""
 
     def __init__(
-        self, look: Callable[[], dict[str, str]], clock: Callable[[], float] = time.monotonic
+        self,
+        look: Callable[[], dict[str, str]],
+        clock: Callable[[], float] = time.monotonic,
+        package: str | None = None,
     ) -> None:
         self._look = look
         self._clock = clock
+        self._headers = [(PACKAGE_HEADER.encode(), package.encode())] if package else []
         self._lock = asyncio.Lock()
         self._states: dict[str, str] = {}
         self._seen_at = float("-inf")
@@ -53,6 +63,7 @@ class Health:
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
+            *self._headers,
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
@@ -99,4 +110,12 @@ def _last_success() -> datetime | None:
 def app() -> Health:
     """The application for this server."""
     begun_at = datetime.now(UTC)
-    return Health(lambda: look(begun_at))
+    return Health(lambda: look(begun_at), package=running_package())
+
+
+def running_package(digest: Path = PACKAGE_DIGEST) -> str | None:
+    """The SHA-256 of the package that this server was unpacked from, in hexadecimal; None without one."""
+    try:
+        return digest.read_text().strip()
+    except FileNotFoundError:
+        return None

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,11 @@ WELL = {"metadatabase": "healthy", "scheduler": "healthy"}
 
 
 def ask(application: health.Health, method: str = "GET", path: str = health.PATH) -> tuple[int, Any]:
+    start, body = exchange(application, method, path)
+    return start["status"], body["body"]
+
+
+def exchange(application: health.Health, method: str = "GET", path: str = health.PATH) -> list[Message]:
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -23,7 +29,7 @@ def ask(application: health.Health, method: str = "GET", path: str = health.PATH
         sent.append(message)
 
     asyncio.run(application({"type": "http", "method": method, "path": path}, receive, send))
-    return sent[0]["status"], sent[1]["body"]
+    return sent
 
 
 def test_one_dead_part_is_enough() -> None:
@@ -84,3 +90,12 @@ def test_a_database_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.M
         return int(sent[0]["status"])
 
     assert asyncio.run(answered()) == 503
+
+
+def test_the_package_that_runs_is_named(tmp_path: Path) -> None:
+    digest = tmp_path / ".digest"
+    assert health.running_package(digest) is None
+    digest.write_text("0123abc\n")
+    for package, names in ((health.running_package(digest), [b"0123abc"]), (None, [])):
+        start, _ = exchange(health.Health(lambda: WELL, package=package))
+        assert [value for name, value in start["headers"] if name == b"x-reporting-package"] == names
