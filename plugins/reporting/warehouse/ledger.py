@@ -1,6 +1,6 @@
 """The ledger, `ops.sync_runs`: what was loaded, and from where the next read may begin."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from google.cloud import bigquery
@@ -15,12 +15,14 @@ JOBS_REMEMBERED = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What one load did, in rows."""
+    """What one load did, in rows. After a sweep: how many records live in the source, and how many rows in the table."""
 
     read: int = 0
     inserted: int = 0
     updated: int = 0
     tombstoned: int = 0
+    in_source: int | None = field(default=None, compare=False)
+    in_warehouse: int | None = field(default=None, compare=False)
 
     @property
     def has_changes(self) -> bool:
@@ -60,6 +62,8 @@ def append(
         "rows_updated": ("INT64", counts.updated),
         "rows_tombstoned": ("INT64", counts.tombstoned),
         "rows_rejected": ("INT64", manifest.rejected_count),
+        "rows_in_source": ("INT64", counts.in_source),
+        "rows_in_warehouse": ("INT64", counts.in_warehouse),
         "content_digest": ("STRING", manifest.content_digest),
         "sync_token": ("STRING", manifest.sync_token),
         "schema_digest": ("STRING", manifest.schema_digest),

@@ -97,7 +97,7 @@ def load(
         check_tombstone_share(entity, missing, live, share)
     stage = _load_stage(client, settings, entity, landing, folder, manifest, raw)
     _merge(client, manifest, raw, stage)
-    counts = _count(client, manifest, raw, read)
+    counts = _count(client, manifest, raw, stage, read)
     _commit(client, settings, entity, manifest, counts, address)
     client.delete_table(stage, not_found_ok=True)
     logger.info("%s: %s", entity.table, counts)
@@ -242,17 +242,7 @@ def _merge(
     is_newer = "S._extracted_at > T._extracted_at"
     sql = f"""
         MERGE `{raw.reference}` T
-        USING (
-            SELECT {", ".join(map(_merged_value, fields))}
-            FROM (
-                SELECT * FROM `{stage}`
-                WHERE TRUE
-                QUALIFY ROW_NUMBER() OVER (
-                    PARTITION BY id
-                    ORDER BY _extracted_at DESC, IF(_merged_into_id IS NULL, 0, 1) DESC, _payload IS NULL
-                ) = 1
-            )
-        ) S
+        USING (SELECT {", ".join(map(_merged_value, fields))} FROM ({_latest(stage)})) S
         ON T.id = S.id
         WHEN MATCHED AND {is_newer} AND S._payload IS NULL AND (
             T._deleted_at IS NULL
@@ -281,17 +271,46 @@ def _merge(
     )
 
 
-def _count(client: bigquery.Client, manifest: Manifest, raw: bigquery.Table, read: int) -> Counts:
+def _latest(stage: bigquery.TableReference) -> str:
+    """The query that takes each record of the stage table once, as it was read last."""
+    return f"""
+        SELECT * FROM `{stage}`
+        WHERE TRUE
+        QUALIFY ROW_NUMBER() OVER (
+            PARTITION BY id
+            ORDER BY _extracted_at DESC, IF(_merged_into_id IS NULL, 0, 1) DESC, _payload IS NULL
+        ) = 1
+    """
+
+
+def _count(
+    client: bigquery.Client,
+    manifest: Manifest,
+    raw: bigquery.Table,
+    stage: bigquery.TableReference,
+    read: int,
+) -> Counts:
     """Counted in the table rather than by the MERGE, whose own answer a killed client never saw."""
+    is_sweep = manifest.refresh == "full"
+    in_source = f"(SELECT COUNTIF(_deleted_at IS NULL) FROM ({_latest(stage)}))" if is_sweep else "NULL"
     sql = f"""
         SELECT
-            COUNTIF(_first_seen_at = _loaded_at) AS inserted,
-            COUNTIF(_deleted_at IS NULL AND _first_seen_at < _loaded_at) AS updated,
-            COUNTIF(_deleted_at IS NOT NULL AND _first_seen_at < _loaded_at) AS tombstoned
-        FROM `{raw.reference}` WHERE _run_id = @run_id
+            COUNTIF(_run_id = @run_id AND _first_seen_at = _loaded_at) AS inserted,
+            COUNTIF(_run_id = @run_id AND _deleted_at IS NULL AND _first_seen_at < _loaded_at) AS updated,
+            COUNTIF(_run_id = @run_id AND _deleted_at IS NOT NULL AND _first_seen_at < _loaded_at) AS tombstoned,
+            COUNTIF(_deleted_at IS NULL) AS in_warehouse,
+            {in_source} AS in_source
+        FROM `{raw.reference}`
     """
     config = bigquery.QueryJobConfig(
         query_parameters=[bigquery.ScalarQueryParameter("run_id", "STRING", manifest.run_id)]
     )
     row = next(iter(client.query(sql, job_config=config).result()))
-    return Counts(read, row["inserted"], row["updated"], row["tombstoned"])
+    return Counts(
+        read,
+        row["inserted"],
+        row["updated"],
+        row["tombstoned"],
+        row["in_source"],
+        row["in_warehouse"] if is_sweep else None,
+    )

@@ -97,6 +97,16 @@ def sync_runs(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
             sa.String(),
             "Digest of the schema that the source had, when its changes were recorded.",
         ),
+        column(
+            "rows_in_source",
+            sa.Integer(),
+            "Records that a sweep found living in the source; null where it read what the one before it had read.",
+        ),
+        column(
+            "rows_in_warehouse",
+            sa.Integer(),
+            "Rows that lived in the raw table once that sweep was loaded.",
+        ),
         schema=f"{prefix}ops",
         comment="The ledger: one row a committed run. The cursor of an entity is its greatest complete cursor_at.",
         bigquery_clustering_fields=["source", "entity"],
