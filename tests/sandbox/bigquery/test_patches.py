@@ -196,7 +196,8 @@ def test_a_lookup_by_name_finds_what_a_description_of_everything_does(tmp_path: 
         client.create_dataset("lookup")
         for name in ("kept", "dropped", "first", "again"):
             query(
-                client, f"CREATE TABLE lookup.{name} (n INT64 NOT NULL, m STRUCT<a INT64>, o STRING NOT NULL DEFAULT 'x')"
+                client,
+                f"CREATE TABLE lookup.{name} (n INT64 NOT NULL, m STRUCT<a INT64>, o STRING NOT NULL DEFAULT 'x')",
             )
             query(client, f"INSERT INTO lookup.{name} (n) VALUES (1), (2), (3)")
         query(client, "DELETE FROM lookup.kept WHERE n = 1")
