@@ -7,11 +7,11 @@ runs as (
         rows_inserted + rows_updated + rows_tombstoned > 0 as is_change,
         row_number() over (
             partition by source, entity
-            order by committed_at desc, run_id
+            order by committed_at desc, run_id asc
         ) as nth_latest,
         row_number() over (
             partition by source, entity, rows_in_source is null
-            order by committed_at desc, run_id
+            order by committed_at desc, run_id asc
         ) as nth_counted
     from {{ source('ops', 'sync_runs') }}
     where is_complete
@@ -58,7 +58,7 @@ changes as (
         *,
         row_number() over (
             partition by source, entity
-            order by first_seen_at desc, change_id
+            order by first_seen_at desc, change_id asc
         ) as nth_latest
     from {{ source('ops', 'schema_changes') }}
     where change != 'first'

@@ -213,6 +213,24 @@ def test_what_comes_back_lives_again(reads: Reads) -> None:
     assert reads.rows()["a"]["_deleted_at"] is None
 
 
+def test_a_sweep_says_how_many_are_on_either_side(reads: Reads) -> None:
+    reads.load(reads.land([Page(NOON, tuple(notion_page(name) for name in "abcdef"))]))
+    later = NOON + timedelta(hours=1)
+    pages = [
+        # One twice, one in the bin, and one that the sweep did not meet.
+        Page(later, (notion_page("b"), *(notion_page(name) for name in "de"))),
+        Page(
+            later + timedelta(seconds=1),
+            (notion_page("b", done=False),),
+            (Tombstone("c", "trashed"), Tombstone("a", "missing")),
+        ),
+    ]
+    reads.load(reads.land(pages, later, "full"), tombstone_share=1.0)
+    counted = [(entry["rows_in_source"], entry["rows_in_warehouse"]) for entry in reads.ledger()]
+    # The one that no sweep has told to be gone is on one side alone.
+    assert counted == [(None, None), (3, 4)]
+
+
 def test_nothing_read_is_one_row_in_the_ledger(reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = reads.land([])
     monkeypatch.setattr(loading, "run_job", lambda *_: pytest.fail("a job was started"))
