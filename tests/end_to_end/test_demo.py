@@ -17,7 +17,7 @@ from tests.end_to_end.demo import HEADERS, Demo, rows
 from tests.google_account import AddressBook
 from tests.hubspot_portal import portal
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 DAILY = "Daily Disciplines"
 
 

@@ -14,7 +14,7 @@ from sandbox.serving import free_port, stand_in
 from tests.end_to_end.demo import rows
 from tests.hubspot_portal import SMALL, portal
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 def test_connect_doctor_and_rounds_from_an_empty_folder_each(tmp_path: Path, bigquery_endpoint: str) -> None:

@@ -17,7 +17,7 @@ from reporting.settings import read_settings
 from reporting.warehouse.client import connect
 from tests.end_to_end.demo import HEADERS, Demo, rows
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 DAILY = "Daily Disciplines"
 
 
