@@ -29,11 +29,14 @@ PASSED_ON_PREFIXES = (
 WITHHELD_PREFIXES = (
     "REPORTING_ADMIN_",
     "REPORTING_ALERT_",
+    "REPORTING_CSV_",
     "REPORTING_DATABASE_",
     "REPORTING_ENTRA_",
+    "REPORTING_EXPORT_",
     "REPORTING_METADATA_",
     "REPORTING_PING_",
     "REPORTING_SMTP_",
+    "REPORTING_SUMMARY_",
 )
 FAILED = frozenset({"error", "fail", "runtime error"})
 
