@@ -1,4 +1,4 @@
-"""A warehouse whose marts are what dbt's contracts say, with rows that a test gives. No dbt runs for it."""
+"""A warehouse whose marts are what dbt's contracts say, with rows that a test gives; no dbt and no Alembic runs for it."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -6,8 +6,11 @@ from typing import Any
 
 import yaml
 from google.cloud import bigquery
+from sqlalchemy.schema import CreateTable
+from sqlalchemy_bigquery import BigQueryDialect
 
 from reporting.settings import ROOT, Settings
+from reporting.warehouse.tables import describe
 
 Row = Mapping[str, Any]
 
@@ -37,6 +40,14 @@ class Marts:
         for name, columns in contracts().items():
             described = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
             self.client.query(f"CREATE OR REPLACE TABLE {self.table(name)} ({described})").result()
+
+    def make_records(self) -> None:
+        """Make the tables in which the project keeps its own records, as they are described."""
+        prefix = self.settings.dataset_prefix
+        self.client.create_dataset(f"{prefix}ops", exists_ok=True)
+        for table in describe(prefix).tables.values():
+            if table.schema == f"{prefix}ops":
+                self.client.query(str(CreateTable(table).compile(dialect=BigQueryDialect()))).result()
 
     def table(self, name: str) -> str:
         return f"`{self.settings.dataset('marts')}.{name}`"

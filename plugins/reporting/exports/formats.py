@@ -164,6 +164,7 @@ DUCKDB: dict[str, Any] = {
     "storage_compatibility_version": "v1.0.0",
     "threads": "1",
     "memory_limit": "256MB",
+    "enable_progress_bar": "false",
 }
 
 
