@@ -1,10 +1,10 @@
 """Tells a person what is wrong: by e-mail, by a webhook, and by a ping whose absence somebody else notices.
 
-| Variable                  | What it is                                                             |
-|---------------------------|------------------------------------------------------------------------|
+| Variable                  | What it is                                                               |
+|---------------------------|--------------------------------------------------------------------------|
 | `REPORTING_ALERT_EMAIL`   | who gets the messages, or `none`; by the mail server of `mail/server.py` |
-| `REPORTING_ALERT_WEBHOOK` | an address that takes `{"text": …}` as Slack's does, or `none`         |
-| `REPORTING_PING_URL`      | an address that is asked every half hour while runs succeed, or `none` |
+| `REPORTING_ALERT_WEBHOOK` | an address that takes `{"text": …}` as Slack's does, or `none`           |
+| `REPORTING_PING_URL`      | an address that is asked every half hour while runs succeed, or `none`   |
 
 The webhook's body: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 

@@ -164,6 +164,7 @@ def test_the_schedules_are_settings(bag: dict[str, Any], tmp_path: Path) -> None
     assert bag["dags"]["raw_notion__daily_habits__changed"]["schedule"] == "7 * * * *"
     assert bag["dags"]["raw_notion__daily_habits__full"]["schedule"] == "17 3 * * *"
     assert bag["dags"]["ops_warehouse__schema__upgrade"]["schedule"] is None
+    assert bag["dags"]["report_personal__summary__weekly"]["schedule"] == "13 6 * * 1"
     other = parse(
         tmp_path, ROOT / "dags", REPORTING_SCHEDULE_CHANGED="*/5 * * * *", REPORTING_SCHEDULE_FULL="none"
     )

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,6 +22,7 @@ MANIFEST = "export.json"
 MANIFEST_TABLE = "_export"
 # Who made a file; an export replaces only what an export made.
 MAKER = "personal-reporting"
+FILE = re.compile(r"[a-z_]+\.[a-z]+")
 
 Manifest = dict[str, Any]
 Counted = Callable[[int], None]
@@ -122,7 +124,7 @@ class DuckDb(Format):
                 counted(batch.num_rows)
 
         try:
-            with closing(duckdb.connect(str(path), config=DUCKDB)) as database:
+            with closing(_duckdb(path)) as database:
                 database.register("content", pa.RecordBatchReader.from_batches(content.schema, batches()))
                 database.execute(f'CREATE TABLE "{mart}" AS SELECT * FROM content')
         except duckdb.Error as error:
@@ -133,9 +135,7 @@ class DuckDb(Format):
 
     def finish(self, path: Path, manifest: Manifest) -> None:
         """Add the manifest."""
-        import duckdb
-
-        with closing(duckdb.connect(str(path), config=DUCKDB)) as database:
+        with closing(_duckdb(path)) as database:
             database.execute(f"CREATE TABLE {MANIFEST_TABLE} (manifest VARCHAR)")
             database.execute(f"INSERT INTO {MANIFEST_TABLE} VALUES (?)", [json.dumps(manifest)])
 
@@ -146,7 +146,7 @@ class DuckDb(Format):
         if not path.is_file():
             return None
         try:
-            with closing(duckdb.connect(str(path), read_only=True, config=DUCKDB)) as database:
+            with closing(_duckdb(path, is_read=True)) as database:
                 rows = database.execute(f"SELECT manifest FROM {MANIFEST_TABLE}").fetchall()
         except duckdb.Error as error:
             if "lock" in str(error).lower():
@@ -164,8 +164,17 @@ DUCKDB: dict[str, Any] = {
     "storage_compatibility_version": "v1.0.0",
     "threads": "1",
     "memory_limit": "256MB",
-    "enable_progress_bar": "false",
 }
+
+
+def _duckdb(path: Path, is_read: bool = False) -> Any:
+    """The database at `path`, to write or to read."""
+    import duckdb
+
+    database = duckdb.connect(str(path), read_only=is_read, config=DUCKDB)
+    # It would be printed on standard output.
+    database.execute("SET enable_progress_bar_print = false")
+    return database
 
 
 class Sqlite(Format):
@@ -215,8 +224,14 @@ def manifest_in(text: str) -> Manifest | None:
         manifest = json.loads(text)
     except ValueError:
         return None
-    is_ours = isinstance(manifest, dict) and manifest.get("made_by") == MAKER
-    return manifest if is_ours and isinstance(manifest.get("files"), list) else None
+    if not isinstance(manifest, dict) or manifest.get("made_by") != MAKER:
+        return None
+    files = manifest.get("files")
+    # They are removed by these names, which must lead nowhere else.
+    is_sound = isinstance(files, list) and all(
+        isinstance(name, str) and FILE.fullmatch(name) for name in files
+    )
+    return manifest if is_sound else None
 
 
 def _sqlite_type(kind: pa.DataType) -> str:

@@ -1,7 +1,7 @@
 """Puts a new export in the place of an earlier one: whole or not at all, and in the place of nothing else.
 
-What is being made is in a folder beside its place, `.NAME.….part`, which its maker keeps locked. The kernel opens the
-lock of a maker that was killed, and the next export to the same place removes what it left.
+What is being made is in a folder beside its place, `.NAME.….part`, with a file that its maker keeps locked. The kernel
+opens the lock of a maker that was killed, and the next export to the same place removes what it left.
 """
 
 import ctypes
@@ -19,6 +19,7 @@ from reporting.exports.marts import ExportError
 
 # https://man7.org/linux/man-pages/man2/rename.2.html
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
+LOCK = ".maker.lock"
 
 
 @contextmanager
@@ -77,7 +78,7 @@ def _check_folder(target: Path) -> None:
 def _part(target: Path) -> Iterator[Path]:
     _remove_left(target)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
-    lock = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
+    lock = os.open(part / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield part
@@ -90,8 +91,9 @@ def _remove_left(target: Path) -> None:
     """Remove what killed exports left; one that is still at it holds its lock."""
     for part in target.parent.glob(f".{_literal(target.name)}.*.part"):
         try:
-            lock = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError:
+            lock = os.open(part / LOCK, os.O_RDWR)
+        except FileNotFoundError:
+            # Its maker has only begun.
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

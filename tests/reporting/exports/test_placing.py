@@ -147,6 +147,22 @@ def test_a_file_that_was_put_into_an_export_is_not_lost(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [MANIFEST, "habits.parquet"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no JSON",
+        "[]",
+        '{"made_by": "somebody", "files": []}',
+        '{"made_by": "personal-reporting"}',
+        '{"made_by": "personal-reporting", "files": ["../letter.txt"]}',
+    ],
+)
+def test_what_only_looks_like_an_export_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / MANIFEST).write_text(text)
+    with pytest.raises(ExportError, match="is no export of this project"):
+        check(tmp_path, FORMATS["csv"])
+
+
 def test_an_empty_folder_is_free_and_a_place_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     make(tmp_path / "empty", "csv", "one")
