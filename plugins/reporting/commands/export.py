@@ -39,7 +39,10 @@ def main() -> int:
     parser.add_argument(
         "--data", type=Path, default=installation.default_state("local"), help="where the state is kept"
     )
+    # What script/export adds.
+    parser.add_argument("--relative-to", type=Path, default=Path(), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    path = options.relative_to / options.path
     end_on_signals()
     console = Console(stderr=True, highlight=False)
     variables = configuration.read_owner_file(configuration.owner_file())
@@ -48,7 +51,7 @@ def main() -> int:
         settings = installation.settings_of(state, variables)
         request = make_request(options.to, options.marts, options.since, options.until, settings.timezone)
         # Before a local BigQuery is started for it.
-        check(options.path.resolve(), request.form)
+        check(path.resolve(), request.form)
         if request.whole:
             _say(console, f"Exported whole, since they have no time: {', '.join(request.whole)}.")
         with installation.warehouse_running(
@@ -56,12 +59,12 @@ def main() -> int:
         ) as warehouse:
             begun_at = time.monotonic()
             with _shown(console) as shown:
-                manifest = export(warehouse.client, warehouse.settings, request, options.path, shown.say)
+                manifest = export(warehouse.client, warehouse.settings, request, path, shown.say)
     except ExportError as error:
         raise CommandError(str(error)) from None
     count = sum(each["row_count"] for each in manifest["marts"].values())
     seconds = time.monotonic() - begun_at
-    _say(console, f"{options.path}: {len(request.marts)} marts, {count:,} rows in {seconds:.1f} s.")
+    _say(console, f"{path}: {len(request.marts)} marts, {count:,} rows in {seconds:.1f} s.")
     return 0
 
 

@@ -65,10 +65,7 @@ def send_once(
     try:
         mail = compose(write(), errand.key, errand.sender, errand.receivers, datetime.now(UTC))
         size = len(bytes(mail))
-        refused = post(mail)
-    except (smtplib.SMTPException, OSError) as error:
-        messages.release(client, settings, errand.key, errand.run_id)
-        raise SendError(f"the mail server did not take {errand.key}: {refusal(error)}") from None
+        refused = _posted(mail, errand.key, post)
     except Exception:
         messages.release(client, settings, errand.key, errand.run_id)
         raise
@@ -83,3 +80,10 @@ def send_once(
             f"{len(errand.receivers)} with {', '.join(codes)}. Mend the list; the others have their letter."
         )
     return size
+
+
+def _posted(mail: EmailMessage, key: str, post: Post) -> Mapping[str, Any]:
+    try:
+        return post(mail)
+    except (smtplib.SMTPException, OSError) as error:
+        raise SendError(f"the mail server did not take {key}: {refusal(error)}") from None

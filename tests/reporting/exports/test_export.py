@@ -278,7 +278,7 @@ def test_the_command_says_how_far_it_is_on_standard_error(
     assert "Exported whole, since they have no time: people." in said.err
     assert "people: 7 rows, " in said.err
     assert f"{target}: 2 marts, " in said.err
-    assert run("--to", "sqlite", str(target)) == 0
+    assert run("--relative-to", str(tmp_path), "--to", "sqlite", "out.sqlite") == 0
     assert "habit_metrics: 7 rows, " in capsys.readouterr().err
 
 
