@@ -41,6 +41,7 @@ def letter(summary: Summary, base_url: str | None = None) -> Letter:
         "birthday_days": BIRTHDAY_DAYS,
         "groups": _groups(summary.habits or ()),
         "headline": headline(summary),
+        "read_sources": ", ".join(SOURCES.get(each, each) for each in summary.health.read_at) or "No source",
         "shown_deals": SHOWN_DEALS,
         "shown_people": SHOWN_PEOPLE,
         "sources": SOURCES,

@@ -228,13 +228,25 @@ def test_empty_states_are_sentences(week: Summary) -> None:
     assert letter.subject.endswith("November: nothing to tell")
     assert letter.html is not None
     for text in (seen(letter.html), " ".join(letter.text.split())):
-        for said in ("No habit was due.", "Nobody is going cold.", "No meeting and no task."):
+        for said in (
+            "No habit was due.",
+            "Nobody is going cold.",
+            "No meeting and no task.",
+            "No source read",
+        ):
             assert said in text
     unread = replace(nothing, habits=None, cold=None, deals=None, engagements=None)
     html = rendering.letter(unread).html
     assert html is not None
     assert "Habits" not in seen(html)
     assert "Deals" not in seen(html)
+
+
+def test_fresh_data_is_said_by_source(week: Summary) -> None:
+    letter = rendering.letter(replace(week, health=replace(week.health, stale={})))
+    assert letter.html is not None
+    for text in (seen(letter.html), " ".join(letter.text.split())):
+        assert "Google Contacts, HubSpot, Notion read within three days. 42 rows changed" in text
 
 
 def test_a_letter_of_many_habits_is_not_cut_off(week: Summary) -> None:
