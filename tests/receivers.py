@@ -1,14 +1,17 @@
 """What a message is sent to, on loopback: a mail server, and an HTTP server for webhooks and pings."""
 
-import base64
+import asyncio
 import json
 import queue
 import socketserver
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope
 
 
 class Received:
@@ -61,46 +64,63 @@ def http_server() -> Iterator[Received]:
 
 
 @contextmanager
-def mail_server(password: str | None = None) -> Iterator[Received]:
-    """Takes mail (RFC 5321), from whoever gives `password` when there is one."""
+def mail_server(
+    password: str | None = None,
+    *,
+    refused: Collection[str] = (),
+    tls: ssl.SSLContext | None = None,
+    size_limit: int | None = None,
+) -> Iterator[Received]:
+    """Takes mail (RFC 5321), from whoever gives `password` when there is one. What came is the receivers, and the text.
+
+    It does not take mail for those in `refused`, insists on STARTTLS with `tls`, and announces `size_limit` in bytes.
+    """
     received = Received()
 
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            self._say("220 here")
-            is_in = password is None
-            receiver = ""
-            while line := self.rfile.readline().decode().strip():
-                word = line.split()[0].upper()
-                if word == "EHLO":
-                    self._say("250-here", "250 AUTH PLAIN")
-                elif word == "AUTH":
-                    is_in = base64.b64decode(line.split()[-1]).decode().split("\0")[-1] == password
-                    self._say("235 in" if is_in else "535 out")
-                elif word == "MAIL" and not is_in:
-                    self._say("530 sign in first")
-                elif word == "RCPT":
-                    receiver = line.partition("<")[2].partition(">")[0]
-                    self._say("250 well")
-                elif word == "DATA":
-                    self._say("354 go on")
-                    lines = iter(self.rfile.readline, b".\r\n")
-                    received.put(receiver, b"".join(lines).decode())
-                    self._say("250 well")
-                elif word == "QUIT":
-                    self._say("221 bye")
-                    return
-                else:
-                    self._say("250 well")
+    class Handler:
+        async def handle_RCPT(  # noqa: N802 (aiosmtpd calls it so)
+            self, server: Any, session: Any, envelope: Envelope, address: str, options: list[str]
+        ) -> str:
+            if address in refused:
+                return "550 nobody here"
+            envelope.rcpt_tos.append(address)
+            return "250 well"
 
-        def _say(self, *lines: str) -> None:
-            self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
+        async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
+            content = envelope.original_content or b""
+            received.put(",".join(envelope.rcpt_tos), content.decode())
+            return "250 well"
 
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    with _serving(server):
-        received.port = server.server_address[1]
+    def allowed(server: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
+        is_right = password is None or given.password == password.encode()
+        return AuthResult(success=is_right, handled=False)
+
+    def protocol() -> SMTP:
+        return SMTP(
+            Handler(),
+            hostname="here",
+            loop=loop,
+            data_size_limit=size_limit,
+            authenticator=allowed,
+            auth_required=password is not None,
+            auth_require_tls=tls is not None,
+            tls_context=tls,
+            require_starttls=tls is not None,
+        )
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        serving = asyncio.run_coroutine_threadsafe(loop.create_server(protocol, "127.0.0.1", 0), loop)
+        server = serving.result(10)
+        received.port = server.sockets[0].getsockname()[1]
         yield received
+        loop.call_soon_threadsafe(server.close)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
 
 
 @contextmanager

@@ -1,12 +1,10 @@
 """Tells a person what is wrong: by e-mail, by a webhook, and by a ping whose absence somebody else notices.
 
-| Variable                  | What it is                                                                         |
-|---------------------------|------------------------------------------------------------------------------------|
-| `REPORTING_ALERT_EMAIL`   | who gets the messages, or `none`                                                   |
-| `REPORTING_SMTP_URL`      | `smtps://user:password@host:465`, or `smtp://…:587`, which turns to TLS by STARTTLS |
-| `REPORTING_ALERT_SENDER`  | the sender; without it the user of the mail server, or the receiver                |
-| `REPORTING_ALERT_WEBHOOK` | an address that takes `{"text": …}` as Slack's does, or `none`                     |
-| `REPORTING_PING_URL`      | an address that is asked every half hour while runs succeed, or `none`             |
+| Variable                  | What it is                                                               |
+|---------------------------|--------------------------------------------------------------------------|
+| `REPORTING_ALERT_EMAIL`   | who gets the messages, or `none`; by the mail server of `mail/server.py` |
+| `REPORTING_ALERT_WEBHOOK` | an address that takes `{"text": …}` as Slack's does, or `none`           |
+| `REPORTING_PING_URL`      | an address that is asked every half hour while runs succeed, or `none`   |
 
 The webhook's body: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 
@@ -15,21 +13,30 @@ No error of this module quotes an address: addresses of webhooks and pings are s
 
 import os
 import smtplib
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-NONE = "none"
+from reporting.mail.server import (
+    LOOPBACK,
+    NONE,
+    SENDER,
+    SHAPE,
+    SMTP,
+    TIMEOUT_SECONDS,
+    MailSettingError,
+    Server,
+    read_server,
+    refusal,
+)
+
 EMAIL = "REPORTING_ALERT_EMAIL"
-SENDER = "REPORTING_ALERT_SENDER"
-SMTP = "REPORTING_SMTP_URL"
 WEBHOOK = "REPORTING_ALERT_WEBHOOK"
 PING = "REPORTING_PING_URL"
-TIMEOUT_SECONDS = 15.0
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# What decides about a channel.
+VARIABLES = (EMAIL, SENDER, SMTP, WEBHOOK, PING)
 
 
 class AlertError(Exception):
@@ -64,12 +71,7 @@ class Email:
     """A mail server and who gets its mail."""
 
     receiver: str
-    sender: str
-    host: str
-    port: int
-    user: str | None
-    password: str | None = field(repr=False)
-    is_tls_from_start: bool
+    server: Server
 
     @property
     def name(self) -> str:
@@ -77,33 +79,17 @@ class Email:
         return "e-mail"
 
     def send(self, message: Message) -> None:
-        """Hand the message to the mail server. Raises `AlertError`.
-
-        https://docs.python.org/3.13/library/smtplib.html
-        """
+        """Hand the message to the mail server. Raises `AlertError`."""
         mail = EmailMessage()
-        mail["From"], mail["To"] = self.sender, self.receiver
+        mail["From"], mail["To"] = self.server.sender or self.receiver, self.receiver
         mail["Subject"] = " ".join(message.subject.split())
         mail.set_content(message.text)
         try:
-            with self._connected() as server:
-                if self.user and self.password:
-                    server.login(self.user, self.password)
-                server.send_message(mail)
+            self.server.send(mail)
         except (smtplib.SMTPException, OSError) as error:
-            code = getattr(error, "smtp_code", None)
-            said = f"{type(error).__name__}{f' {code}' if code else ''}"
-            raise AlertError(f"e-mail by {self.host}:{self.port} failed: {said}") from None
-
-    def _connected(self) -> smtplib.SMTP:
-        context = ssl.create_default_context()
-        if self.is_tls_from_start:
-            return smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_SECONDS, context=context)
-        server = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
-        # A password never travels in clear but within this machine.
-        if self.host not in LOOPBACK:
-            server.starttls(context=context)
-        return server
+            raise AlertError(
+                f"e-mail by {self.server.host}:{self.server.port} failed: {refusal(error)}"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +136,7 @@ class Channels:
 
 def read_channels(environment: Mapping[str, str] = os.environ) -> Channels:
     """What `environment` configures. Raises `AlertSettingError`."""
-    given = {name: environment.get(name, "").strip() for name in (EMAIL, SENDER, SMTP, WEBHOOK, PING)}
+    given = {name: environment.get(name, "").strip() for name in VARIABLES}
     ways: list[Channel] = []
     if given[EMAIL] not in ("", NONE):
         ways.append(_email(given))
@@ -166,27 +152,13 @@ def read_channels(environment: Mapping[str, str] = os.environ) -> Channels:
 def _email(given: Mapping[str, str]) -> Email:
     if "@" not in given[EMAIL] or any(each.isspace() for each in given[EMAIL]):
         raise AlertSettingError(f"{EMAIL} is no e-mail address; it takes one, or none.")
-    shape = "smtps://user:password@host:465 or smtp://user:password@host:587"
-    if not given[SMTP]:
-        raise AlertSettingError(f"{SMTP} is not set, and {EMAIL} needs it: {shape}.")
     try:
-        parts = urlsplit(given[SMTP])
-        port = parts.port or (465 if parts.scheme == "smtps" else 587)
-    except ValueError:
-        parts, port = urlsplit(""), 0
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise AlertSettingError(f"{SMTP} is not of the form {shape}.")
-    user = unquote(parts.username) if parts.username else None
-    sender = given[SENDER] or (user if user and "@" in user else given[EMAIL])
-    return Email(
-        receiver=given[EMAIL],
-        sender=sender,
-        host=parts.hostname,
-        port=port,
-        user=user,
-        password=unquote(parts.password) if parts.password else None,
-        is_tls_from_start=parts.scheme == "smtps",
-    )
+        server = read_server(given)
+    except MailSettingError as error:
+        raise AlertSettingError(str(error)) from None
+    if server is None:
+        raise AlertSettingError(f"{SMTP} is not set, and {EMAIL} needs it: {SHAPE}.")
+    return Email(given[EMAIL], server)
 
 
 def _https(name: str, value: str) -> str:

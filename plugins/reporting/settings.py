@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from reporting.mail.server import MailSettingError, addresses
+
 PREFIX = "REPORTING_"
 # As the name of an entity: it is not read.
 SWITCHED_OFF = "none"
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+EXPORT_FORMATS = ("csv", "parquet", "duckdb", "sqlite")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -31,6 +35,10 @@ class Settings:
     HubSpot's API: `v3`, or a year and month as in its dated paths. `emulator_host` is the address of a local BigQuery
     (None: the real one). `names` says, by raw table, what an entity is called in its source where that differs from the
     default (a name, an id, or `none`), and `date_properties` which property dates its rows.
+
+    `first_weekday` is the day with which weeks begin, 0 for Monday. `summary_emails` get the week's summary, `csv_emails`
+    the marts; `mail_limit` is how large a letter may be as it travels. `export_uri` is the folder or bucket that marts are
+    exported to (None: they are not), `export_format` one of `EXPORT_FORMATS`.
     """
 
     project: str
@@ -42,6 +50,7 @@ class Settings:
     default_region: str | None
     hubspot_version: str
     timezone: str
+    first_weekday: int
     tombstone_share: float
     schedule_changed: str | None
     schedule_full: str | None
@@ -50,6 +59,11 @@ class Settings:
     history_days: int
     landing_days: int | None
     emulator_host: str | None
+    summary_emails: tuple[str, ...]
+    csv_emails: tuple[str, ...]
+    mail_limit: int
+    export_uri: str | None
+    export_format: str
     names: Mapping[str, str] = field(default_factory=dict)
     date_properties: Mapping[str, str] = field(default_factory=dict)
 
@@ -89,6 +103,20 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             )
         return given
 
+    def emails(name: str) -> tuple[str, ...]:
+        try:
+            return addresses(f"{PREFIX}{name}", text(name, ""))
+        except MailSettingError as error:
+            raise SettingError(str(error)) from None
+
+    def choice(name: str, choices: tuple[str, ...], default: str) -> str:
+        given = text(name, default).lower()
+        if given not in choices:
+            raise SettingError(
+                f"{PREFIX}{name} is '{given}'; it takes one of {', '.join(choices)} (default {default})."
+            )
+        return given
+
     timezone = text("TIMEZONE", "UTC")
     try:
         ZoneInfo(timezone)
@@ -118,6 +146,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         default_region=default_region,
         hubspot_version=hubspot_version,
         timezone=timezone,
+        first_weekday=WEEKDAYS.index(choice("FIRST_WEEKDAY", WEEKDAYS, "monday")),
         tombstone_share=number("TOMBSTONE_SHARE", 0.2, 0.0, 1.0),
         schedule_changed=schedule("CHANGED", "7 * * * *"),
         schedule_full=schedule("FULL", "17 3 * * *"),
@@ -126,6 +155,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         history_days=number("HISTORY_DAYS", 60, 7),
         landing_days=None if text("LANDING_DAYS", "") == "none" else number("LANDING_DAYS", 180, 30),
         emulator_host=emulator_host,
+        summary_emails=emails("SUMMARY_EMAIL"),
+        csv_emails=emails("CSV_EMAIL"),
+        mail_limit=number("MAIL_MEGABYTES", 20, 1, 150) * 10**6,
+        export_uri=text("EXPORT_URI", "") or None,
+        export_format=choice("EXPORT_FORMAT", EXPORT_FORMATS, "parquet"),
         names=_per_table(environment, "NAME_"),
         date_properties=_per_table(environment, "DATE_PROPERTY_"),
     )

@@ -30,23 +30,27 @@ def parse_window(since: str | None, until: str | None, timezone: str, now: datet
     if not since:
         raise WindowError(f"until is '{until}' and since is empty. Give the start of the window, too.")
     zone = ZoneInfo(timezone)
-    begins = _instant("since", since, zone)
+    begins = parse_instant("since", since, zone)
     if begins < EARLIEST:
         raise WindowError(f"since is '{since}'; no source knows times before 1970. Give a later one.")
     if begins > now:
         raise WindowError(f"since is '{since}', which is in the future ({timezone}). Give an earlier one.")
     if not until:
         return Window(begins)
-    if _instant("until", until, zone) > now:
+    if parse_instant("until", until, zone) > now:
         raise WindowError(f"until is '{until}', which is in the future ({timezone}). Leave it empty for now.")
-    ends = _instant("until", until, zone, is_end=True)
+    ends = parse_instant("until", until, zone, is_end=True)
     if ends <= begins:
         raise WindowError(f"since is '{since}' and until is '{until}', which is not after it.")
     # Of today only what is over can be read.
     return Window(begins, min(ends, now))
 
 
-def _instant(name: str, text: str, zone: ZoneInfo, *, is_end: bool = False) -> datetime:
+def parse_instant(name: str, text: str, zone: ZoneInfo, *, is_end: bool = False) -> datetime:
+    """The UTC time of an ISO date or time; a date is its first moment, or its last with `is_end`.
+
+    What has no offset is in `zone`. Raises `WindowError`, which calls what was given `name`.
+    """
     try:
         try:
             day = date.fromisoformat(text)

@@ -41,6 +41,9 @@ EXPECTED = {
     "raw_notion__monthly_habits__full",
     "raw_notion__weekly_habits__changed",
     "raw_notion__weekly_habits__full",
+    "report_marts__export__daily",
+    "report_marts__full_csv__daily",
+    "report_personal__summary__weekly",
 }
 PROGRAM = """
 import json, sys
@@ -48,7 +51,7 @@ from airflow.dag_processing.dagbag import DagBag
 before = set(sys.modules)
 bag = DagBag(sys.argv[1])
 # Airflow itself imports a part of google.cloud as soon as there is an Asset.
-heavy = ("google.cloud.bigquery", "notion_client", "hubspot", "dbt", "reporting.warehouse", "reporting.sources.notion", "reporting.sources.hubspot", "reporting.sources.google_contacts", "phonenumbers")
+heavy = ("google.cloud.bigquery", "notion_client", "hubspot", "dbt", "reporting.warehouse", "reporting.sources.notion", "reporting.sources.hubspot", "reporting.sources.google_contacts", "phonenumbers", "reporting.exports", "reporting.mail.summary", "jinja2", "pyarrow", "duckdb", "airflow.providers.smtp")
 imported = [name for name in set(sys.modules) - before if (name + ".").startswith(tuple(h + "." for h in heavy))]
 print(json.dumps({
     "errors": bag.import_errors,
@@ -161,6 +164,7 @@ def test_the_schedules_are_settings(bag: dict[str, Any], tmp_path: Path) -> None
     assert bag["dags"]["raw_notion__daily_habits__changed"]["schedule"] == "7 * * * *"
     assert bag["dags"]["raw_notion__daily_habits__full"]["schedule"] == "17 3 * * *"
     assert bag["dags"]["ops_warehouse__schema__upgrade"]["schedule"] is None
+    assert bag["dags"]["report_personal__summary__weekly"]["schedule"] == "13 6 * * 1"
     other = parse(
         tmp_path, ROOT / "dags", REPORTING_SCHEDULE_CHANGED="*/5 * * * *", REPORTING_SCHEDULE_FULL="none"
     )

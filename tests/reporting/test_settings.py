@@ -32,6 +32,9 @@ def test_names_and_date_properties_are_by_table() -> None:
         ("MAXIMUM_BYTES_BILLED", "1"),
         ("TIMEZONE", "Europe/Nowhere"),
         ("TIMEZONE", "../etc/passwd"),
+        ("FIRST_WEEKDAY", "someday"),
+        ("EXPORT_FORMAT", "xlsx"),
+        ("MAIL_MEGABYTES", "0"),
     ],
 )
 def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
@@ -44,6 +47,16 @@ def test_schedules_can_be_switched_off_and_are_checked() -> None:
     assert (settings.schedule_changed, settings.schedule_full) == (None, "0 4 * * *")
     with pytest.raises(SettingError, match="REPORTING_SCHEDULE_FULL is 'daily'; it takes a cron expression"):
         read_settings({"REPORTING_SCHEDULE_FULL": "daily"})
+
+
+def test_who_gets_letters_is_a_list_and_a_wrong_one_is_not_shown() -> None:
+    settings = read_settings({"REPORTING_CSV_EMAIL": "a@example.org, b@example.org"})
+    assert (settings.csv_emails, settings.summary_emails) == (("a@example.org", "b@example.org"), ())
+    with pytest.raises(
+        SettingError, match=r"^REPORTING_SUMMARY_EMAIL is no list of e-mail addresses"
+    ) as caught:
+        read_settings({"REPORTING_SUMMARY_EMAIL": "hush"})
+    assert "hush" not in str(caught.value)
 
 
 def test_what_an_installation_keeps_is_in_one_folder() -> None:

@@ -6,6 +6,7 @@
 | `hubspot`  | `http`                  | the private app's token as password; a host only for a stand-in                 |
 | `google`   | `google_cloud_platform` | the authorized user as `credential_config_file`, its `scope`; a host as above   |
 | `bigquery` | `gcpbigquery`           | the Google service account; not looked at with a local BigQuery                 |
+| `smtp`     | `smtp`                  | the mail server of letters; without it that of the alerts                       |
 """
 
 import json
@@ -32,7 +33,7 @@ class NotConfiguredError(Exception):
 def warehouse(settings: Settings) -> bigquery.Client:
     """A client of the warehouse, with the credentials of the connection `bigquery`."""
     # Without a connection Google's own search for credentials finds those of the machine.
-    if settings.emulator_host or _connection(BIGQUERY) is None:
+    if settings.emulator_host or find(BIGQUERY) is None:
         return connect(settings)
     from airflow.providers.google.cloud.hooks.bigquery import BigQueryHook
 
@@ -41,7 +42,7 @@ def warehouse(settings: Settings) -> bigquery.Client:
 
 def service_account_key() -> dict[str, Any] | str | None:
     """The key in the connection `bigquery`: its content, the path of its file, or None without one."""
-    connection = _connection(BIGQUERY)
+    connection = find(BIGQUERY)
     extra = connection.extra_dejson if connection else {}
     content = extra.get("keyfile_dict")
     if content:
@@ -55,7 +56,7 @@ def reader(settings: Settings, entity: Entity) -> Reader:
 
     Raises `NotConfiguredError`, and `NotReadError` when the entity is switched off.
     """
-    connection = _connection(entity.source)
+    connection = find(entity.source)
     secret = _secret(entity.source, connection) if connection else None
     if connection is None or not secret:
         what, command = "a token as its password", f"script/connect {entity.source}"
@@ -78,7 +79,8 @@ def _secret(source: str, connection: Connection) -> str | None:
     return json.dumps(user) if user else None
 
 
-def _connection(name: str) -> Connection | None:
+def find(name: str) -> Connection | None:
+    """The connection of that name; None when there is none."""
     try:
         return BaseHook.get_connection(name)
     except AirflowNotFoundException:

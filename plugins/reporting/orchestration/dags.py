@@ -21,7 +21,7 @@ from reporting.naming import DagId
 from reporting.orchestration import cleanup
 from reporting.orchestration.callbacks import hide_secrets, task_failed
 from reporting.orchestration.dbt import DbtBuild, DbtSourceFreshness
-from reporting.settings import ROOT, read_settings
+from reporting.settings import EXPORT_FORMATS, ROOT, read_settings
 from reporting.window import Window, WindowError, parse_window
 
 WINDOWS = " With the params `since` and `until` it reads what was last changed between them, and not from the cursor."
@@ -200,6 +200,101 @@ def cleanup_dag() -> DAG:
         metadata()
         logs()
         landing()
+    return dag
+
+
+def summary_dag() -> DAG:
+    """The DAG that sends the week's summary."""
+    with DAG(
+        dag_id=str(DagId("report", "personal", "summary", "weekly")),
+        description="Sends the week that is over to its owner, on Mondays.",
+        doc_md=(
+            "### The week by e-mail\n\nHabits, whom to call, birthdays, deals and engagements of the last of the owner's "
+            "weeks that is over, to `REPORTING_SUMMARY_EMAIL`; skipped when that is not set. A week is sent once, "
+            "however often this runs (`ops.messages_sent`); with `again` it is sent once more."
+        ),
+        schedule=_daily("13 6 * * 1"),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(),
+        tags=["report", "mail"],
+        params={"again": Param(False, type="boolean", description="Send it though it was sent before.")},
+    ) as dag:
+
+        @task
+        def send() -> int:
+            from reporting.orchestration import letters
+
+            return letters.send_summary()
+
+        send()
+    return dag
+
+
+def csv_dag() -> DAG:
+    """The DAG that sends the marts as CSV."""
+    with DAG(
+        dag_id=str(DagId("report", "marts", "full_csv", "daily")),
+        description="Sends every mart as CSV.",
+        doc_md=(
+            "### The marts by e-mail\n\nEvery mart as a CSV attachment to the addresses in `REPORTING_CSV_EMAIL`; "
+            "skipped when that is not set. Once a day by schedule, and at each run that is triggered by hand. Where they "
+            "are too large for `REPORTING_MAIL_MEGABYTES` they are packed into one ZIP; where that is too large as well "
+            "the run fails, and says what to use instead."
+        ),
+        schedule=_daily("23 5 * * *"),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(),
+        tags=["report", "mail"],
+    ) as dag:
+
+        @task
+        def send() -> int:
+            from reporting.orchestration import letters
+
+            return letters.send_csv()
+
+        send()
+    return dag
+
+
+def export_dag() -> DAG:
+    """The DAG that exports the marts to a folder or bucket."""
+    text = ["null", "string"]
+    with DAG(
+        dag_id=str(DagId("report", "marts", "export", "daily")),
+        description="Exports the marts to a folder or bucket.",
+        doc_md=(
+            "### The marts as files\n\nWhat `script/export` does, to the folder or bucket in `REPORTING_EXPORT_URI`; "
+            "skipped when that is not set. The same names each day: `marts/` with a file a mart, or `marts.duckdb` or "
+            "`marts.sqlite`. With `since` or `until` it replaces what is there by that window."
+        ),
+        schedule=_daily("33 5 * * *"),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(),
+        tags=["report"],
+        params={
+            "to": Param(
+                None,
+                type=text,
+                enum=[None, *EXPORT_FORMATS],
+                description="Kind of file; empty takes REPORTING_EXPORT_FORMAT.",
+            ),
+            "marts": Param([], type="array", items={"type": "string"}, description="Marts; empty takes all."),
+            "since": Param(None, type=text, description="Rows from then on: an ISO date or time."),
+            "until": Param(None, type=text, description="Rows before then: an ISO date or time."),
+        },
+    ) as dag:
+
+        @task
+        def export() -> dict[str, int]:
+            from reporting.orchestration import exports
+
+            return exports.export_marts()
+
+        export()
     return dag
 
 

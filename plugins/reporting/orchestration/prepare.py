@@ -102,10 +102,7 @@ def _try_channels() -> None:
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    values = [
-        os.environ.get(name, "")
-        for name in (alerts.EMAIL, alerts.SENDER, alerts.SMTP, alerts.WEBHOOK, alerts.PING)
-    ]
+    values = [os.environ.get(name, "") for name in alerts.VARIABLES]
     key = os.environ["AIRFLOW__API__SECRET_KEY"].encode()
     mark = hmac.new(key, json.dumps(values).encode(), "sha256").hexdigest()
     with create_session() as session:

@@ -84,6 +84,13 @@ def last_full_build(client: bigquery.Client, settings: Settings) -> datetime | N
     return at
 
 
+def last_build(client: bigquery.Client, settings: Settings) -> datetime | None:
+    """When anything was last built; None before the first time."""
+    sql = f"SELECT MAX(committed_at) AS at FROM `{settings.dataset('ops')}.dbt_builds`"
+    at: datetime | None = next(iter(client.query(sql).result()))["at"]
+    return at
+
+
 def record(client: bigquery.Client, settings: Settings, done: Plan) -> None:
     """Note that the build succeeded, once however often it is called for the same plan."""
     sql = f"""

@@ -39,6 +39,24 @@ def sources_read(client: bigquery.Client, settings: Settings) -> list[str]:
     return [row["name"] for row in client.query(sql).result()]
 
 
+def activity(client: bigquery.Client, settings: Settings, since: datetime) -> tuple[dict[str, datetime], int]:
+    """When each source last had a complete run, and how many rows changed by runs committed from `since` on."""
+    sql = f"""
+        SELECT
+            source,
+            MAX(IF(is_complete, committed_at, NULL)) AS read_at,
+            SUM(IF(committed_at >= @since, rows_inserted + rows_updated + rows_tombstoned, 0)) AS changed_count
+        FROM `{settings.dataset("ops")}.sync_runs` GROUP BY source ORDER BY source
+    """
+    config = bigquery.QueryJobConfig(
+        query_parameters=[bigquery.ScalarQueryParameter("since", "TIMESTAMP", since)]
+    )
+    rows = list(client.query(sql, job_config=config).result())
+    return {row["source"]: row["read_at"] for row in rows if row["read_at"]}, sum(
+        row["changed_count"] or 0 for row in rows
+    )
+
+
 def append(
     client: bigquery.Client, settings: Settings, manifest: Manifest, counts: Counts, landing_uri: str
 ) -> None:

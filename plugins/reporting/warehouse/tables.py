@@ -170,6 +170,31 @@ def schema_changes(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
     )
 
 
+def messages_sent(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
+    """Describe the record of letters in `metadata`: one row a letter that was sent, or is being."""
+    return sa.Table(
+        "messages_sent",
+        metadata,
+        column(
+            "message_key",
+            sa.String(),
+            "Which letter it is, as in summary/2026-11-16: the key.",
+            required=True,
+        ),
+        column("run_id", sa.String(), "Run that sends or sent it."),
+        column(
+            "claimed_at",
+            sa.TIMESTAMP(),
+            "When that run began to send it; null when it failed and gave it back.",
+        ),
+        column("sent_at", sa.TIMESTAMP(), "When the mail server had taken it; null until then."),
+        column("receiver_count", sa.Integer(), "Receivers that the mail server took it for."),
+        column("size_bytes", sa.Integer(), "Size of the message as it travelled."),
+        schema=f"{prefix}ops",
+        comment="One row a letter that was sent, or is being; with it each is sent once.",
+    )
+
+
 def describe(prefix: str = "") -> sa.MetaData:
     """Every table of the project, with the datasets' names prefixed by `prefix`."""
     metadata = sa.MetaData()
@@ -178,4 +203,5 @@ def describe(prefix: str = "") -> sa.MetaData:
     sync_runs(metadata, prefix)
     dbt_builds(metadata, prefix)
     schema_changes(metadata, prefix)
+    messages_sent(metadata, prefix)
     return metadata

@@ -5,8 +5,8 @@ from alembic import op
 
 from reporting.settings import read_settings
 
-revision = "0015"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

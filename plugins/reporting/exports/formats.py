@@ -1,0 +1,251 @@
+"""The kinds of file that marts are written to. Each holds beside its rows what it is: the manifest, as JSON."""
+
+import csv
+import io
+import json
+import os
+import re
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from reporting.exports.cells import csv_cell, sqlite_cell
+from reporting.exports.marts import ExportError
+from reporting.exports.reading import Content
+
+MANIFEST = "export.json"
+MANIFEST_TABLE = "_export"
+# Who made a file; an export replaces only what an export made.
+MAKER = "personal-reporting"
+FILE = re.compile(r"[a-z_]+\.[a-z]+")
+
+Manifest = dict[str, Any]
+Counted = Callable[[int], None]
+
+
+class Format(ABC):
+    """A kind of file. `suffix` is what a single file is called by; None is a folder with a file a mart."""
+
+    name: str
+    suffix: str | None = None
+
+    @abstractmethod
+    def write(self, path: Path, mart: str, content: Content, counted: Counted) -> None:
+        """Add a mart to what is made at `path`; `counted` hears of each batch's rows."""
+
+    @abstractmethod
+    def finish(self, path: Path, manifest: Manifest) -> None:
+        """Add the manifest."""
+
+    @abstractmethod
+    def manifest(self, path: Path) -> Manifest | None:
+        """The manifest of what is at `path`; None when it is no export of this kind."""
+
+
+class _Folder(Format):
+    def write(self, path: Path, mart: str, content: Content, counted: Counted) -> None:
+        path.mkdir(exist_ok=True)
+        with (path / self.file_name(mart)).open("wb") as file:
+            self._write(file, content, counted)
+            _sync(file)
+
+    def finish(self, path: Path, manifest: Manifest) -> None:
+        with (path / MANIFEST).open("w", encoding="utf-8") as file:
+            json.dump(manifest, file, indent=1)
+            _sync(file)
+
+    def manifest(self, path: Path) -> Manifest | None:
+        try:
+            return manifest_in((path / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def file_name(self, mart: str) -> str:
+        """What the file of a mart is called."""
+        return f"{mart}.{self.name}"
+
+    @abstractmethod
+    def _write(self, file: IO[bytes], content: Content, counted: Counted) -> None:
+        """Write the rows."""
+
+
+class Csv(_Folder):
+    """RFC 4180 in UTF-8, every cell but NULL in quotes; `cells.py` says how a value looks.
+
+    It begins with a byte order mark, without which Excel takes it for the code page of its country.
+    """
+
+    name = "csv"
+
+    def _write(self, file: IO[bytes], content: Content, counted: Counted) -> None:
+        text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+        writer = csv.writer(text, quoting=csv.QUOTE_NOTNULL, lineterminator="\r\n")
+        writer.writerow(content.schema.names)
+        for batch in content.batches:
+            columns = (map(csv_cell, column.to_pylist()) for column in batch.columns)
+            writer.writerows(zip(*columns, strict=True))
+            counted(batch.num_rows)
+        # The file is closed by whoever opened it.
+        text.detach()
+
+
+class Parquet(_Folder):
+    """A row group a batch; every type as BigQuery has it, nested ones included."""
+
+    name = "parquet"
+
+    def _write(self, file: IO[bytes], content: Content, counted: Counted) -> None:
+        from pyarrow import parquet
+
+        with parquet.ParquetWriter(file, content.schema, compression="zstd") as writer:
+            for batch in content.batches:
+                writer.write_batch(batch)
+                counted(batch.num_rows)
+
+
+class DuckDb(Format):
+    """One database, a table a mart; every type as BigQuery has it, nested ones included."""
+
+    name = "duckdb"
+    suffix = ".duckdb"
+
+    def write(self, path: Path, mart: str, content: Content, counted: Counted) -> None:
+        """Add a mart."""
+        import duckdb
+
+        def batches() -> Any:
+            for batch in content.batches:
+                yield batch
+                counted(batch.num_rows)
+
+        try:
+            with closing(_duckdb(path)) as database:
+                database.register("content", pa.RecordBatchReader.from_batches(content.schema, batches()))
+                database.execute(f'CREATE TABLE "{mart}" AS SELECT * FROM content')
+        except duckdb.Error as error:
+            # Its text may quote a value.
+            raise ExportError(
+                f"{mart} was not written: DuckDB failed with {type(error).__name__}. Is the disk full? Run it again."
+            ) from None
+
+    def finish(self, path: Path, manifest: Manifest) -> None:
+        """Add the manifest."""
+        with closing(_duckdb(path)) as database:
+            database.execute(f"CREATE TABLE {MANIFEST_TABLE} (manifest VARCHAR)")
+            database.execute(f"INSERT INTO {MANIFEST_TABLE} VALUES (?)", [json.dumps(manifest)])
+
+    def manifest(self, path: Path) -> Manifest | None:
+        """The manifest. Raises `ExportError` while another program writes the database."""
+        import duckdb
+
+        if not path.is_file():
+            return None
+        try:
+            with closing(_duckdb(path, is_read=True)) as database:
+                rows = database.execute(f"SELECT manifest FROM {MANIFEST_TABLE}").fetchall()
+        except duckdb.Error as error:
+            if "lock" in str(error).lower():
+                raise ExportError(
+                    f"{path} is open in another program. Close it there, or name another file."
+                ) from None
+            return None
+        return manifest_in(rows[0][0]) if len(rows) == 1 else None
+
+
+# Nothing is fetched, since what is written needs no extension; and every DuckDB since 1.0 reads it.
+DUCKDB: dict[str, Any] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "storage_compatibility_version": "v1.0.0",
+    "threads": "1",
+    "memory_limit": "256MB",
+}
+
+
+def _duckdb(path: Path, is_read: bool = False) -> Any:
+    """The database at `path`, to write or to read."""
+    import duckdb
+
+    database = duckdb.connect(str(path), read_only=is_read, config=DUCKDB)
+    # It would be printed on standard output.
+    database.execute("SET enable_progress_bar_print = false")
+    return database
+
+
+class Sqlite(Format):
+    """One database, a table a mart; `cells.py` says how a value looks."""
+
+    name = "sqlite"
+    suffix = ".sqlite"
+
+    def write(self, path: Path, mart: str, content: Content, counted: Counted) -> None:
+        """Add a mart."""
+        columns = ", ".join(f'"{field.name}" {_sqlite_type(field.type)}'.rstrip() for field in content.schema)
+        places = ", ".join("?" * len(content.schema))
+        try:
+            with closing(sqlite3.connect(path)) as database, database:
+                database.execute(f'CREATE TABLE "{mart}" ({columns})')
+                for batch in content.batches:
+                    cells = (map(sqlite_cell, column.to_pylist()) for column in batch.columns)
+                    database.executemany(f'INSERT INTO "{mart}" VALUES ({places})', zip(*cells, strict=True))
+                    counted(batch.num_rows)
+        except sqlite3.Error as error:
+            raise ExportError(f"{mart} was not written: SQLite says {error}. Run it again.") from None
+
+    def finish(self, path: Path, manifest: Manifest) -> None:
+        """Add the manifest."""
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(f"CREATE TABLE {MANIFEST_TABLE} (manifest TEXT)")
+            database.execute(f"INSERT INTO {MANIFEST_TABLE} VALUES (?)", [json.dumps(manifest)])
+
+    def manifest(self, path: Path) -> Manifest | None:
+        """The manifest."""
+        if not path.is_file():
+            return None
+        try:
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+                rows = database.execute(f"SELECT manifest FROM {MANIFEST_TABLE}").fetchall()
+        except sqlite3.DatabaseError:
+            return None
+        return manifest_in(rows[0][0]) if len(rows) == 1 else None
+
+
+FORMATS: dict[str, Format] = {each.name: each for each in (Csv(), Parquet(), DuckDb(), Sqlite())}
+
+
+def manifest_in(text: str) -> Manifest | None:
+    """The manifest that `text` is; None when it is none of ours."""
+    try:
+        manifest = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(manifest, dict) or manifest.get("made_by") != MAKER:
+        return None
+    files = manifest.get("files")
+    # They are removed by these names, which must lead nowhere else.
+    is_sound = isinstance(files, list) and all(
+        isinstance(name, str) and FILE.fullmatch(name) for name in files
+    )
+    return manifest if is_sound else None
+
+
+def _sqlite_type(kind: pa.DataType) -> str:
+    """The declared type: one whose affinity changes no value. https://www.sqlite.org/datatype3.html"""
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return "INTEGER"
+    if pa.types.is_floating(kind):
+        return "REAL"
+    if pa.types.is_binary(kind):
+        return "BLOB"
+    # A number or text: without a declared type nothing is converted.
+    return "" if pa.types.is_decimal(kind) else "TEXT"
+
+
+def _sync(file: IO[Any]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
