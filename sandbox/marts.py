@@ -15,7 +15,7 @@ from google.cloud import bigquery
 
 from sandbox.hubspot.sample import FIRST_NAMES, LAST_NAMES, TRADES
 
-CONTRACTS = Path(__file__).resolve().parents[1] / "dbt" / "models" / "marts"
+MODELS = Path(__file__).resolve().parents[1] / "dbt" / "models"
 OWNERS = ("Robin Sample", "Kim Sample", "Lou Former")
 # Name, period, and for a number its target.
 HABITS: tuple[tuple[str, str, float | None], ...] = (
@@ -44,21 +44,24 @@ STAGES = (
 Row = dict[str, Any]
 
 
-def contracts() -> dict[str, list[tuple[str, str]]]:
-    """Name and type of every column of every mart, as its contract says."""
-    found = {}
-    for path in sorted(CONTRACTS.glob("*__models.yml")):
-        for model in yaml.safe_load(path.read_text())["models"]:
-            found[model["name"]] = [(each["name"], each["data_type"]) for each in model["columns"]]
-    return found
+def contracts() -> dict[str, list[Row]]:
+    """Every mart, and every table of `ops`, by the name of its dataset, as the contracts and the dbt sources describe them."""
+    marts = [
+        model
+        for path in sorted(MODELS.glob("marts/*__models.yml"))
+        for model in yaml.safe_load(path.read_text())["models"]
+    ]
+    [ops] = yaml.safe_load((MODELS / "staging" / "_ops__sources.yml").read_text())["sources"]
+    return {"marts": marts, "ops": ops["tables"]}
 
 
-def create(client: bigquery.Client, dataset: str) -> None:
-    """Make every mart anew in `dataset`, without rows."""
-    client.query(f"CREATE SCHEMA IF NOT EXISTS `{dataset}`").result()
-    for name, columns in contracts().items():
-        described = ", ".join(f"`{column}` {kind}" for column, kind in columns)
-        client.query(f"CREATE OR REPLACE TABLE `{dataset}.{name}` ({described})").result()
+def create(client: bigquery.Client, prefix: str = "") -> None:
+    """Make all of them, without rows, in datasets whose names begin with `prefix`."""
+    for dataset, tables in contracts().items():
+        client.query(f"CREATE SCHEMA IF NOT EXISTS `{prefix}{dataset}`").result()
+        for table in tables:
+            columns = ", ".join(f"`{each['name']}` {each['data_type']}" for each in table["columns"])
+            client.query(f"CREATE OR REPLACE TABLE `{prefix}{dataset}.{table['name']}` ({columns})").result()
 
 
 def fill(client: bigquery.Client, dataset: str, name: str, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -49,7 +49,7 @@ from airflow.dag_processing.dagbag import DagBag
 before = set(sys.modules)
 bag = DagBag(sys.argv[1])
 # Airflow itself imports a part of google.cloud as soon as there is an Asset.
-heavy = ("google.cloud.bigquery", "notion_client", "hubspot", "dbt", "reporting.warehouse", "reporting.reports", "reporting.sources.notion", "reporting.sources.hubspot", "reporting.sources.google_contacts", "phonenumbers")
+heavy = ("google.cloud.bigquery", "notion_client", "hubspot", "dbt", "reporting.warehouse", "reporting.reports.build", "reporting.reports.render", "reporting.sources.notion", "reporting.sources.hubspot", "reporting.sources.google_contacts", "phonenumbers")
 imported = [name for name in set(sys.modules) - before if (name + ".").startswith(tuple(h + "." for h in heavy))]
 print(json.dumps({
     "errors": bag.import_errors,

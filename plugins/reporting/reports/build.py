@@ -51,4 +51,4 @@ def make(client: bigquery.Client, settings: Settings, now: datetime | None = Non
     """Every file of the site by name, in the order in which they are to be written."""
     marts = Marts(client, settings, now or datetime.now(UTC))
     contents: dict[Page, Content] = {page: page.read(marts) for page in PAGES}
-    return render(contents, marts.now, settings.timezone, marts.today.isoformat())
+    return render(contents, marts.now, settings.timezone)

@@ -40,7 +40,7 @@ POLICY = "; ".join(
 SPARK_WIDTH, SPARK_HEIGHT = 120, 28
 
 
-def render(pages: Mapping[Page, Content], now: datetime, timezone: str, today: str) -> dict[str, bytes]:
+def render(pages: Mapping[Page, Content], now: datetime, timezone: str) -> dict[str, bytes]:
     """Every file of the site by its name; assets first and the overview last, as they are to be written."""
     files = {_named(path): path.read_bytes() for path in _assets().values()}
     menu = [(f"{overview.NAME}.html", overview.TITLE), *((page.file, page.title) for page in pages)]
@@ -49,7 +49,6 @@ def render(pages: Mapping[Page, Content], now: datetime, timezone: str, today: s
         "policy": POLICY,
         "as_of": now.astimezone(ZoneInfo(timezone)),
         "timezone": timezone,
-        "today": today,
     }
     for page, content in pages.items():
         files[page.file] = _page(page.name, page.title, content, common)
