@@ -15,8 +15,7 @@ from sandbox.marts import Sample, fill
 from tests import browser
 from tests.reports.house import EVIL, NOW, TODAY, built, month_of_runs, note
 
-# The driver speaks with the browser over a pipe and itself over a loop of its own.
-pytestmark = [pytest.mark.timeout(300), pytest.mark.enable_socket]
+pytestmark = pytest.mark.timeout(300)
 
 COLOURS = """box => Math.max(...[...box.querySelectorAll("canvas")].map((layer) => new Set(new Uint32Array(
     layer.getContext("2d").getImageData(0, 0, layer.width, layer.height).data.buffer)).size))"""

@@ -139,7 +139,7 @@ def test_the_overview_is_written_last_and_has_a_part_of_every_page() -> None:
         "habits.html"
     )
     page = rendered()["index.html"].decode()
-    for name in ("Best running streak", "Going cold", "Deals", "Engagement", "Marts built"):
+    for name in ("Best running streak", "Going cold", "Deals", "Engagement", "Sources"):
         assert name in page
 
 

@@ -31,7 +31,9 @@ def main() -> int:
     parser.add_argument("--years", type=int, default=10, help="years of habits (%(default)s)")
     parser.add_argument("--engagements", type=int, default=100_000, help="how many there are (%(default)s)")
     parser.add_argument("--people", type=int, default=2_000, help="how many there are (%(default)s)")
-    parser.add_argument("--to", type=Path, default=ROOT / "var" / "benchmark-report", help="where the pages go")
+    parser.add_argument(
+        "--to", type=Path, default=ROOT / "var" / "benchmark-report", help="where the pages go"
+    )
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -55,11 +57,12 @@ def main() -> int:
             check=True,
         )
     found = json.loads(done.stdout)
-    table = Table("file", "kB", title_justify="left")
-    table.title = f"{found['seconds']:.1f} s, peak {found['peak']:.0f} MB: {found['first']}"
+    table = Table("file", "kB")
     for name, size in found["sizes"].items():
         table.add_row(name, f"{size / 1000:.1f}")
-    Console().print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"{found['seconds']:.1f} s, peak {found['peak']:.0f} MB, {found['first']}", soft_wrap=True)
     return 0
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from reporting.entities import ENTITIES, Entity
 from reporting.reports import formats
 from reporting.reports.marts import Marts
-from reporting.reports.page import Page, ShortList, Tile
+from reporting.reports.page import Page, ShortList, Tile, Tone
 from reporting.warehouse import builds
 
 DAYS = 30
@@ -92,42 +92,42 @@ class Health:
     def tiles(self) -> Sequence[Tile]:
         """How many sources are fresh, how old the marts are, and what is missing in them."""
         known = self.known()
-        fresh = [each for each in known if each.status == "fresh"]
-        worst = max(known, key=lambda each: each.age or timedelta.max, default=None)
-        stale = any(each.status == "stale" for each in known)
-        missed = sum(each.missed_days for each in known)
+        if not known:
+            return (Tile("Sources", "none yet", "Nothing was read yet."),)
+        return (self._fresh(known), self._marts(), self._missed(known))
+
+    def _fresh(self, known: Sequence[Reads]) -> Tile:
+        fresh = sum(1 for each in known if each.status == "fresh")
+        worst = max(known, key=lambda each: each.age or timedelta.max)
+        tone: Tone = "good" if fresh == len(known) else "warning"
+        if any(each.status == "stale" for each in known):
+            tone = "bad"
+        return Tile(
+            "Fresh sources",
+            f"{fresh} of {len(known)}",
+            f"oldest: {worst.name}, {formats.span(worst.age)}",
+            tone,
+        )
+
+    def _marts(self) -> Tile:
         age = self.age(self.marts_at)
-        return (
-            Tile(
-                "Fresh sources",
-                f"{len(fresh)} of {len(known)}" if known else "none yet",
-                f"oldest: {worst.name}, {formats.span(worst.age)}" if worst else "Nothing was read yet.",
-                "plain"
-                if not known
-                else "bad"
-                if stale
-                else "good"
-                if len(fresh) == len(known)
-                else "warning",
-            ),
-            Tile(
-                "Marts built",
-                f"{formats.span(age)} ago" if age is not None else "never",
-                f"{formats.count(self.pending_runs, 'run')} not taken in yet"
-                if self.pending_runs
-                else "with everything that was loaded",
-                "bad"
-                if age is None or age > timedelta(days=STALE_DAYS)
-                else "warning"
-                if self.pending_runs
-                else "good",
-            ),
-            Tile(
-                f"Missed in {DAYS} days",
-                formats.count(missed, "day"),
-                "days of an entity without a complete run" if missed else "Every entity was read every day.",
-                "warning" if missed else "good",
-            ),
+        if age is None:
+            return Tile("Marts built", "never", "", "bad")
+        detail = "with everything that was loaded"
+        tone: Tone = "good"
+        if self.pending_runs:
+            detail, tone = f"{formats.count(self.pending_runs, 'run')} not taken in yet", "warning"
+        if age > timedelta(days=STALE_DAYS):
+            tone = "bad"
+        return Tile("Marts built", f"{formats.span(age)} ago", detail, tone)
+
+    def _missed(self, known: Sequence[Reads]) -> Tile:
+        missed = sum(each.missed_days for each in known)
+        return Tile(
+            f"Missed in {DAYS} days",
+            formats.count(missed, "day"),
+            "days of an entity without a complete run" if missed else "Every entity was read every day.",
+            "warning" if missed else "good",
         )
 
     def lists(self) -> Sequence[ShortList]:
@@ -137,7 +137,8 @@ class Health:
             for each in self.known()
             if each.status in ("late", "stale")
         )
-        return (ShortList("Late sources", lines, "Everything is fresh."),)
+        empty = "Everything is fresh." if self.known() else "Nothing was read yet."
+        return (ShortList("Late sources", lines, empty),)
 
     def payload(self) -> dict[str, Any]:
         """Complete runs and rows changed of each entity and day."""
