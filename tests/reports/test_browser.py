@@ -44,15 +44,16 @@ LOW_CONTRAST = """() => {
     return [...low];
 }"""
 NAMES = ("index", *(page.name for page in PAGES))
+ENGAGEMENTS = 1_000
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
 def site(warehouse: tuple[bigquery.Client, Settings]) -> Path:
-    """The report of two years of habits, eighty people and two thousand engagements."""
+    """The report of two years of habits, eighty people and a thousand engagements."""
     client, settings = warehouse
     marts = settings.dataset("marts")
-    Sample(TODAY).fill(client, marts)
+    Sample(TODAY, engagements=ENGAGEMENTS).fill(client, marts)
     evil = {"person_id": "evil", "full_name": EVIL, "next_birthday_on": TODAY, "touches_30_days": 0}
     fill(
         client,
@@ -92,12 +93,6 @@ class Window:
         return page
 
 
-@pytest.fixture(params=["light", "dark"])
-def theme(request: pytest.FixtureRequest) -> str:
-    """What the system is set to."""
-    return str(request.param)
-
-
 @pytest.fixture
 def window(chromium: Browser, site: Path) -> Iterator[Window]:
     """A window of a desktop; whatever was done in it, it had no error and asked nobody."""
@@ -108,7 +103,7 @@ def window(chromium: Browser, site: Path) -> Iterator[Window]:
     assert {urlsplit(each).scheme for each in made.requests} <= {"file", "data"}
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("size", "theme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
 def test_every_page_is_drawn(chromium: Browser, site: Path, size: dict[str, int], theme: str) -> None:
     context = chromium.new_context(viewport=size, color_scheme=theme)  # type: ignore[arg-type]  # a literal of it
     window = Window(context, site)
@@ -204,12 +199,12 @@ def test_engagements_are_added_up_by_month_and_owner(window: Window) -> None:
         cells = page.locator("#time-figure tbody td").all_inner_texts()
         return sum(int(cell.replace(",", "")) for cell in cells)
 
-    assert total() == 2_000
+    assert total() == ENGAGEMENTS
     parts = []
     for owner in ("Robin Sample", "Kim Sample", "Lou Former"):
         page.locator("#owner").select_option(owner)
         parts.append(total())
-    assert sum(parts) == 2_000
+    assert sum(parts) == ENGAGEMENTS
     assert all(parts)
 
 
