@@ -17,6 +17,7 @@ from typing import IO, Any, Literal
 
 import fsspec
 
+from reporting.files import write_whole
 from reporting.sources.base import Page, Record, Tombstone
 
 MANIFEST = "manifest.json"
@@ -195,7 +196,7 @@ class Landing:
 
     def write_note(self, path: str, text: str) -> None:
         """Write a small file beside the landings, whole or not at all."""
-        _write_whole(self._files, f"{self._root}/{path}", text)
+        write_whole(self._files, f"{self._root}/{path}", text.encode())
 
     def remove_note(self, path: str) -> None:
         """Remove a small file beside the landings, if it is there."""
@@ -251,7 +252,7 @@ class LandingWriter:
             record_count=self.record_count,
             tombstone_count=self.tombstone_count,
         )
-        _write_whole(self._files, f"{self._root}/{MANIFEST}", counted.to_json())
+        write_whole(self._files, f"{self._root}/{MANIFEST}", counted.to_json().encode())
         return counted
 
     def copy(self, root: str, begun: Parts) -> None:
@@ -276,12 +277,6 @@ class LandingWriter:
             self._lines_in_part = 0
         self._out.write(line + "\n")
         self._lines_in_part += 1
-
-
-def _write_whole(files: Any, path: str, text: str) -> None:
-    # Written beside and moved: a reader sees the whole file or none. A bucket's write is whole by itself.
-    files.pipe_file(f"{path}.part", text.encode())
-    files.mv(f"{path}.part", path)
 
 
 def _begun_at(folder: str) -> datetime:

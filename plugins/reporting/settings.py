@@ -25,9 +25,10 @@ class SettingError(ValueError):
 class Settings:
     """Every setting of the project. Sizes are in bytes, shares between 0 and 1.
 
-    `state` is the folder for what this installation keeps on its disk. The schedules are cron expressions in `timezone` (None: only when triggered). `retry_seconds`
-    is the wait before a failed task's first retry; later waits are longer. `settle_seconds` is how long a build waits for
-    what else changes in the same round.
+    `state` is the folder for what this installation keeps on its disk. `landing_uri` and `site_uri` are where answers are
+    kept and the report is written. The schedules are cron expressions in `timezone` (None: only when triggered).
+    `retry_seconds` is the wait before a failed task's first retry; later waits are longer. `settle_seconds` is how long a
+    build waits for what else changes in the same round.
 
     `history_days` is how long runs and their logs are kept, `landing_days` how long landings are (None: for good).
 
@@ -46,6 +47,7 @@ class Settings:
     dataset_prefix: str
     maximum_bytes_billed: int
     landing_uri: str
+    site_uri: str
     state: Path
     default_region: str | None
     hubspot_version: str
@@ -142,6 +144,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         dataset_prefix=text("DATASET_PREFIX", ""),
         maximum_bytes_billed=number("MAXIMUM_BYTES_BILLED", 10 * 2**30, 10 * 2**20),
         landing_uri=text("LANDING_URI", str(state / "landing")),
+        site_uri=text("SITE_URI", str(state / "site")),
         state=state,
         default_region=default_region,
         hubspot_version=hubspot_version,

@@ -90,6 +90,9 @@ def test_demo_again_from_an_empty_metadata_database_and_after_changes(tmp_path: 
     assert "Meditate" in said
     assert "google and hubspot" in said
     assert "one e-mail, several names" in said
+    report = Path(said.partition("Report: ")[2].split("\n")[0])
+    assert report == demo.folder / "site" / "index.html"
+    assert "Meditate" in (report.parent / "habits.html").read_text()
     first = ledger_since(demo.folder, datetime(2000, 1, 1, tzinfo=UTC))
     assert set(first) == {f"{entity.source}.{entity.name}" for entity in ENTITIES}
     assert all(read == inserted > 0 for read, inserted, _, _ in first.values())

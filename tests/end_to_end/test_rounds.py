@@ -82,6 +82,8 @@ def test_connect_doctor_and_rounds_from_an_empty_folder_each(tmp_path: Path, big
             builds = rows(client, "SELECT COUNT(*) FROM own_ops.dbt_builds")[0][0]
             inserted = rows(client, "SELECT SUM(rows_inserted) FROM own_ops.sync_runs")[0][0]
             results.append((builds, inserted))
+            # The report is made with the build of the day.
+            assert (state / "site" / "index.html").exists() is (number == 0)
             shutil.rmtree(state)
         # Nothing is new the second time, so nothing is inserted and nothing is built.
         assert results[0] == results[1]

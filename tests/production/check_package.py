@@ -79,7 +79,15 @@ def one_round(production: Production, dag_ids: list[str]) -> dict[str, rounds.Le
     api = AirflowApi(production.address, production.token())
     api.await_dags(dag_ids)
     rounds.run_round(
-        api, client, settings, Console(), dag_ids, full_build=False, seconds=2400, give_up_on_retry=True
+        api,
+        client,
+        settings,
+        Console(),
+        dag_ids,
+        full_build=False,
+        report=False,
+        seconds=2400,
+        give_up_on_retry=True,
     )
     return {line.entity: line for line in rounds.ledger_lines(client, settings, since)}
 

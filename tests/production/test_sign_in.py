@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 
+from reporting.reports.site import Site
 from reporting.web.guard import LIMIT
 from tests import postgres
 from tests.production_server import ADMIN_PASSWORD, FROM_FORM, FRONT_END, Production
@@ -16,7 +17,14 @@ from tests.production_server import ADMIN_PASSWORD, FROM_FORM, FRONT_END, Produc
 pytestmark = pytest.mark.timeout(600)
 PASSWORD = "a long password of a user 1"
 DAG = "ops_warehouse__schema__upgrade"
+REPORT = b"<h1>The report</h1>"
 ROLES = ("Viewer", "User", "Admin", "Public")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def report(production: Production) -> None:
+    """A report of one page."""
+    Site(str(production.folder / "state" / "site")).write({"index.html": REPORT})
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +59,10 @@ CASES = [
     # Not even an admin reads the configuration, which holds the secrets.
     ("GET", "/api/v2/config", (401, 403, 403, 403, 403)),
     ("GET", "/reporting/health", (200, 200, 200, 200, 200)),
+    ("GET", "/reporting/site/", (401, 403, 200, 200, 200)),
+    ("GET", "/reporting/site/none.html", (401, 403, 404, 404, 404)),
+    # It holds the report's entry in the menu.
+    ("GET", "/api/v2/plugins", (401, 403, 200, 200, 200)),
 ]
 
 
@@ -109,6 +121,9 @@ def test_the_form_and_its_cookies(production: Production, cluster: postgres.Clus
         signed_in = {"Cookie": "; ".join(each.split(";")[0] for each in cookies)}
         assert browser.get("/auth/users/list/", headers=signed_in).status_code == 200
         assert browser.get("/api/v2/connections", headers=signed_in).status_code == 200
+        # In the frame of the web interface, the cookie is all that there is.
+        framed = browser.get("/reporting/site/", headers=signed_in)
+        assert (framed.content, framed.headers["x-frame-options"]) == (REPORT, "SAMEORIGIN")
 
         # Eight days later, though it was used all the time.
         with cluster.connect() as cursor:

@@ -15,6 +15,7 @@ from reporting.commands.errors import CommandError, end_on_signals, run
 from reporting.commands.installation import AIRFLOW_PORT, BIGQUERY_PORT, Installation
 from reporting.entities import ENTITIES
 from reporting.naming import DagId
+from reporting.reports.site import Site
 from sandbox.google import AUTHORIZED_USER
 from sandbox.serving import stand_in
 
@@ -74,6 +75,7 @@ def main() -> int:
             console,
             [str(DagId("raw", entity.source, entity.name, "full")) for entity in ENTITIES],
             full_build=False,
+            report=True,
             seconds=PATIENCE_SECONDS,
             give_up_on_retry=True,
         )
@@ -127,6 +129,7 @@ def _show(demo: Installation, console: Console, started_at: datetime, seconds: f
     for look in (looks.habits, looks.people, looks.matches, looks.relationships, looks.birthdays):
         console.print(look(demo.client, demo.settings))
         console.print()
+    console.print(f"Report: {Site(demo.settings.site_uri).first}", soft_wrap=True)
     console.print(
         f"Done in {seconds:.0f} s. Airflow: {demo.address}  user admin  password {demo.prepared.password}",
         soft_wrap=True,

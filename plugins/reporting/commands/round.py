@@ -1,4 +1,5 @@
-"""One round of one's own data, for cron: what is due by the ledger, then dbt. No server is left behind.
+"""One round of one's own data, for cron: what is due by the ledger, then dbt, and the report once a day. No server is left
+behind.
 
 Cursors live in the warehouse, so a round may start with an empty state folder each time; the landing is then
 best in a bucket (REPORTING_LANDING_URI).
@@ -73,13 +74,16 @@ def main() -> int:
             if running.settings.names.get(entity.table) != SWITCHED_OFF
             and (dag_id := due_dag(running.client, running.settings, entity, options.full))
         ]
+        is_new_day = not is_built_today(running.client, running.settings, started_at)
         rounds.run_round(
             running.api,
             running.client,
             running.settings,
             console,
             due,
-            full_build=not is_built_today(running.client, running.settings, started_at),
+            # Once a day, as the schedules have it.
+            full_build=is_new_day,
+            report=is_new_day,
             seconds=options.minutes * 60,
             give_up_on_retry=False,
         )

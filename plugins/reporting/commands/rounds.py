@@ -13,6 +13,7 @@ from rich.table import Table
 
 from reporting.commands.airflow_api import ENDED, AirflowApi
 from reporting.commands.errors import CommandError
+from reporting.reports import DAG as REPORT
 from reporting.settings import Settings
 from reporting.warehouse import builds
 
@@ -111,10 +112,12 @@ def run_round(
     dag_ids: Sequence[str],
     *,
     full_build: bool,
+    report: bool,
     seconds: float,
     give_up_on_retry: bool,
 ) -> None:
-    """Run `dag_ids` to their end, then the builds that they cause; `full_build` adds a build of everything."""
+    """Run `dag_ids` to their end, then the builds that they cause; `full_build` adds a build of everything, and `report`
+    the report of what was built."""
     started_at = datetime.now(UTC)
     watch = Watch(api, console, give_up_on_retry)
     watch.wait([(dag_id, api.trigger(dag_id)) for dag_id in dag_ids], seconds)
@@ -123,11 +126,14 @@ def run_round(
     # Events come while a build runs; the build after it takes them together.
     for _ in range(BUILDS):
         if not builds.plan(client, settings, "changed").run_ids:
-            return
+            break
         watch.wait([(MART_CHANGED, _next_build(api, started_at))], seconds)
-    raise CommandError(
-        f"sources keep changing: not all of it is in the marts after {BUILDS} builds. Run it again."
-    )
+    else:
+        raise CommandError(
+            f"sources keep changing: not all of it is in the marts after {BUILDS} builds. Run it again."
+        )
+    if report:
+        watch.wait([(REPORT, api.trigger(REPORT))], seconds)
 
 
 def _next_build(api: AirflowApi, since: datetime) -> str:

@@ -21,6 +21,7 @@ from reporting.naming import DagId
 from reporting.orchestration import cleanup
 from reporting.orchestration.callbacks import hide_secrets, task_failed
 from reporting.orchestration.dbt import DbtBuild, DbtSourceFreshness
+from reporting.reports import DAG as REPORT
 from reporting.settings import EXPORT_FORMATS, ROOT, read_settings
 from reporting.window import Window, WindowError, parse_window
 
@@ -112,6 +113,32 @@ def mart_dags() -> dict[str, DAG]:
     ) as full:
         DbtBuild(layer="staging", refresh="full") >> DbtBuild(layer="marts", refresh="full")
     return {dag.dag_id: dag for dag in (changed, full)}
+
+
+def report_dag() -> DAG:
+    """The DAG that makes the report."""
+    with DAG(
+        dag_id=str(DagId.parse(REPORT)),
+        description="Makes the report of the marts and the ledger, once a day.",
+        doc_md=(
+            "### The report\n\nWrites a site that works by itself to `REPORTING_SITE_URI`, a folder or a bucket: habits, "
+            "relationships, companies and deals, engagement, and how fresh the data is. It is the page *Reporting* in the menu. "
+            "Made every morning, after the night's sweeps and the build of everything; run it by hand whenever a newer one is "
+            "wanted. A run that is cut off leaves pages that work."
+        ),
+        schedule=_daily("23 5 * * *"),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(retries=2),
+        tags=["report"],
+    ) as dag:
+
+        @task
+        def site() -> str:
+            return _site()
+
+        site()
+    return dag
 
 
 def schema_dag() -> DAG:
@@ -400,6 +427,19 @@ def _extract(entity: Entity, refresh: Refresh) -> str:
         raise AirflowFailException(str(error)) from None
     finally:
         reader.close()
+
+
+def _site() -> str:
+    # Heavy: Google's client and the templates.
+    from reporting.orchestration import connections
+    from reporting.reports.build import build
+    from reporting.reports.marts import ReportError
+
+    settings = read_settings()
+    try:
+        return build(connections.warehouse(settings), settings).first
+    except ReportError as error:
+        raise AirflowSkipException(str(error)) from None
 
 
 def _load(entity: Entity, folder: str) -> dict[str, int]:

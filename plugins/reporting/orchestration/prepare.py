@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import sys
+from typing import Any
 
 from reporting import alerts, sign_in
 
@@ -21,6 +22,8 @@ ADMIN = "admin"
 # An Airflow variable: what the channels were when a message got through by each.
 CHANNELS_TRIED = "reporting_channels_tried"
 ADMIN_ROLE = "Admin"
+# Roles that may read DAGs; those above them may read plugins already.
+PLUGIN_READERS = ("Viewer", "User")
 ADMIN_PASSWORD = "REPORTING_ADMIN_PASSWORD"  # noqa: S105  # the variable's name
 TOKEN_SECONDS = 24 * 3600
 
@@ -77,11 +80,21 @@ def _make_pools() -> None:
     Pool.create_or_update_pool(POOL, 1, "One dbt at a time: two would write the same tables.", False)
 
 
+def _show_plugins(manager: Any) -> None:
+    """Let everybody who may see DAGs see the report's entry in the menu, which Airflow shows to those who may read plugins."""
+    may_read = manager.create_permission("can_read", "Plugins")
+    for name in PLUGIN_READERS:
+        role = manager.find_role(name)
+        if role is not None and may_read not in role.permissions:
+            manager.add_permission_to_role(role, may_read)
+
+
 def _production_admin() -> None:
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
     with get_application_builder() as builder:
         manager = builder.sm
+        _show_plugins(manager)
         role = manager.find_role(ADMIN_ROLE)
         # Making the builder brings the roles up to this version too, so it is not skipped with Entra.
         if sign_in.is_entra() or any(role in user.roles for user in manager.get_all_users()):
@@ -129,6 +142,7 @@ def _admin(new_password: bool) -> tuple[str | None, str]:
     password = secrets.token_urlsafe(12)
     with get_application_builder() as builder:
         manager = builder.sm
+        _show_plugins(manager)
         user = manager.find_user(username=ADMIN)
         if user is None:
             made = manager.add_user(

@@ -1,0 +1,61 @@
+"""Numbers, dates and spans as a reader sees them."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+NOTHING = "\N{EN DASH}"
+
+
+def percent(share: float | None) -> str:
+    """0.713 as `71%`."""
+    return NOTHING if share is None else f"{share:.0%}"
+
+
+def number(value: float | Decimal | None) -> str:
+    """1234.5 as `1,234.5`: whole from a hundred on, else with one place where it has any."""
+    if value is None:
+        return NOTHING
+    known = float(value)
+    return f"{known:,.0f}" if abs(known) >= 100 or known.is_integer() else f"{known:,.1f}"
+
+
+def compact(value: float | Decimal | None) -> str:
+    """1234567 as `1.23M`, for where there is little room."""
+    if value is None:
+        return NOTHING
+    for least, letter in ((1e9, "B"), (1e6, "M"), (1e4, "K")):
+        if abs(float(value)) >= least:
+            return f"{float(value) / (1e3 if letter == 'K' else least):.3g}{letter}"
+    return number(value)
+
+
+def day(value: date | datetime | None) -> str:
+    """`21 Nov 2026`."""
+    return NOTHING if value is None else f"{value.day} {value:%b %Y}"
+
+
+def month(value: date | None) -> str:
+    """`Nov 2026`."""
+    return NOTHING if value is None else f"{value:%b %Y}"
+
+
+def count(value: int, one: str, many: str | None = None) -> str:
+    """`1 day`, `2 days`; `many` where it is not `one` with an s."""
+    return f"{value:,} {one if value == 1 else many or f'{one}s'}"
+
+
+def span(value: timedelta | None) -> str:
+    """How long, in the largest unit that tells it: `40 minutes`, `5 hours`, `3 days`."""
+    if value is None:
+        return NOTHING
+    minutes = max(0, int(value.total_seconds() // 60))
+    if minutes < 120:
+        return count(minutes, "minute")
+    if minutes < 48 * 60:
+        return count(minutes // 60, "hour")
+    return count(minutes // (24 * 60), "day")
+
+
+def ahead(days: int) -> str:
+    """`today`, `tomorrow`, `in 5 days`."""
+    return {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")

@@ -1,0 +1,283 @@
+"""Relationships: who to call, who is going cold, whose birthday comes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from reporting.reports import formats
+from reporting.reports.marts import Marts
+from reporting.reports.page import MOST_ROWS, Page, ShortList, Tile
+
+BIRTHDAY_DAYS = 60
+# A birthday that is so near is a reason to call.
+NEAR_DAYS = 7
+LISTED = 5
+MOST_DOTS = 500
+# Upper ends of the bars of silence, in days; the last bar has none.
+SILENCES = ((7, "a week"), (30, "a month"), (90, "3 months"), (180, "6 months"), (365, "a year"))
+TOUCHES = {
+    "calls": "call",
+    "emails": "e-mail",
+    "meetings": "meeting",
+    "communications": "message",
+    "tasks": "task",
+    "notes": "note",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody whom there is something to say of. Days are the owner's."""
+
+    name: str
+    company: str | None
+    owner: str | None
+    last_touch_on: date | None
+    last_touch_type: str | None
+    days_since: int | None
+    cadence_days: float | None
+    touches_a_year: int
+    next_touch_on: date | None
+    next_touch_type: str | None
+    is_going_cold: bool
+    birthday_on: date | None
+    days_to_birthday: int | None
+    age: int | None
+
+    @property
+    def has_birthday_soon(self) -> bool:
+        """Whether the next birthday is one of those shown."""
+        return self.days_to_birthday is not None and self.days_to_birthday <= BIRTHDAY_DAYS
+
+    @property
+    def is_birthday_near(self) -> bool:
+        """Whether the next birthday is a reason to call."""
+        return self.days_to_birthday is not None and self.days_to_birthday <= NEAR_DAYS
+
+    @property
+    def overdue(self) -> float:
+        """The silence in usual silences: 2 is twice as long as usual; 0 where none is usual."""
+        if self.days_since is None or not self.cadence_days:
+            return 0.0
+        return self.days_since / self.cadence_days
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the silence is longer than usual, and no meeting or task is planned."""
+        return self.next_touch_on is None and (self.is_going_cold or self.overdue > 1)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why to call, the most pressing first."""
+        said = []
+        if self.is_birthday_near and self.days_to_birthday is not None:
+            turns = f", turns {self.age}" if self.age else ""
+            said.append(f"birthday {formats.ahead(self.days_to_birthday)}{turns}")
+        if self.is_due and self.days_since is not None:
+            usual = f"usually every {formats.count(round(self.cadence_days or 0), 'day')}"
+            said.append(f"{formats.count(self.days_since, 'day')} of silence, {usual}")
+        return said
+
+    @property
+    def touch(self) -> str:
+        """The kind of the latest touch, in a word."""
+        return TOUCHES.get(self.last_touch_type or "", self.last_touch_type or formats.NOTHING)
+
+    @property
+    def planned(self) -> str:
+        """What is planned and when; nothing when nothing is."""
+        if self.next_touch_on is None:
+            return ""
+        kind = TOUCHES.get(self.next_touch_type or "", self.next_touch_type or "touch")
+        return f"{kind} on {formats.day(self.next_touch_on)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Relationships:
+    """Those whom there is something to say of, and how long ago everybody was heard of.
+
+    `silences` counts people by the length of the silence, in the order of `SILENCES` and then longer ones; `unheard` were
+    never in touch.
+    """
+
+    today: date
+    people: tuple[Person, ...]
+    people_count: int
+    silences: tuple[int, ...]
+    unheard: int
+
+    def to_call(self) -> list[Person]:
+        """Near birthdays first, then the longest silences by what is usual."""
+        due = [person for person in self.people if person.is_due or person.is_birthday_near]
+        return sorted(
+            due,
+            key=lambda person: (
+                person.days_to_birthday if person.is_birthday_near else NEAR_DAYS + 1,
+                -person.overdue,
+                person.name,
+            ),
+        )
+
+    def going_cold(self) -> list[Person]:
+        """The longest silences by what is usual, planned touches included."""
+        return sorted(
+            (person for person in self.people if person.is_going_cold),
+            key=lambda person: (-person.overdue, person.name),
+        )
+
+    def birthdays(self) -> list[Person]:
+        """The next birthday first."""
+        return sorted(
+            (person for person in self.people if person.has_birthday_soon),
+            key=lambda person: (person.days_to_birthday, person.name),
+        )
+
+    def owners(self) -> list[str]:
+        """The owners of those who are shown."""
+        return sorted({person.owner for person in self.people if person.owner})
+
+    @property
+    def most(self) -> int:
+        """Rows of a table at most."""
+        return MOST_ROWS
+
+    def tiles(self) -> Sequence[Tile]:
+        """How many to call, how many are going cold, how many birthdays come."""
+        if not self.people_count:
+            return (Tile("People", "none yet", "They come with HubSpot or Google Contacts."),)
+        cold = self.going_cold()
+        unplanned = sum(1 for person in cold if person.next_touch_on is None)
+        near = [person for person in self.birthdays() if person.is_birthday_near]
+        to_call = len(self.to_call())
+        recent = sum(self.silences[:3])
+        return (
+            Tile("To call", f"{to_call:,}", "Longer silence than usual, or a birthday within a week"),
+            Tile(
+                "Going cold",
+                f"{len(cold):,}",
+                f"{unplanned:,} of them without a plan" if cold else "Nobody is going cold.",
+                "bad" if unplanned else "good",
+            ),
+            Tile(
+                "Birthdays within a week",
+                f"{len(near):,}",
+                _next_birthday(self.birthdays()),
+            ),
+            Tile(
+                "In touch within 3 months",
+                formats.percent(recent / self.people_count),
+                f"{recent:,} of {formats.count(self.people_count, 'person', 'people')}",
+            ),
+        )
+
+    def lists(self) -> Sequence[ShortList]:
+        """Whom to call and whose birthday comes next."""
+        calls = tuple((person.name, person.reasons[0]) for person in self.to_call()[:LISTED])
+        birthdays = tuple(
+            (
+                person.name,
+                f"{formats.ahead(person.days_to_birthday or 0)}, {formats.day(person.birthday_on)}"
+                + (f", turns {person.age}" if person.age else ""),
+            )
+            for person in self.birthdays()[:LISTED]
+        )
+        return (
+            ShortList("Who to call", calls, "Nobody is overdue."),
+            ShortList("Birthdays ahead", birthdays, f"No birthday in the next {BIRTHDAY_DAYS} days."),
+        )
+
+    def payload(self) -> dict[str, Any]:
+        """The bars of silence, and a dot a person whose rhythm is known, the longest silences first."""
+        dots = sorted(
+            (person for person in self.people if person.overdue),
+            key=lambda person: (-person.overdue, person.name),
+        )
+        names = ["within " + name for _, name in SILENCES] + ["longer ago", "never"]
+        return {
+            "silences": [
+                [name, count] for name, count in zip(names, (*self.silences, self.unheard), strict=True)
+            ],
+            "dots": [
+                [
+                    person.name,
+                    person.cadence_days,
+                    person.days_since,
+                    int(person.is_going_cold),
+                    person.owner or "",
+                    person.touches_a_year,
+                ]
+                for person in dots[:MOST_DOTS]
+            ],
+        }
+
+
+def read(marts: Marts) -> Relationships:
+    """Those who are due or going cold or have a birthday soon, and counts of all."""
+    relationships = marts.mart("relationships")
+    people = marts.rows(
+        f"""
+        SELECT full_name, email, company_name, owner, last_touch_at, last_touch_type, days_since_last_touch,
+            cadence_days, touches_365_days, next_touch_at, next_touch_type, is_going_cold, next_birthday_on,
+            age_at_birthday
+        FROM {relationships}
+        WHERE is_going_cold OR cadence_days IS NOT NULL
+            OR next_birthday_on <= DATE_ADD({marts.day(marts.today)}, INTERVAL {BIRTHDAY_DAYS} DAY)
+        """
+    )
+    steps = (0, *(days for days, _ in SILENCES))
+    bars = [
+        f"COUNTIF(days_since_last_touch <= {until} AND (days_since_last_touch > {after} OR {after} = 0))"
+        for after, until in pairwise(steps)
+    ]
+    bars.append(f"COUNTIF(days_since_last_touch > {steps[-1]})")
+    named = ", ".join(f"{bar} AS bar_{place}" for place, bar in enumerate(bars))
+    [counts] = marts.rows(
+        f"SELECT COUNT(*) AS people, COUNTIF(days_since_last_touch IS NULL) AS unheard, {named} FROM {relationships}"
+    )
+    zone = ZoneInfo(marts.settings.timezone)
+    return Relationships(
+        today=marts.today,
+        people=tuple(_person(row, zone, marts.today) for row in people),
+        people_count=counts["people"],
+        silences=tuple(counts[f"bar_{place}"] for place in range(len(bars))),
+        unheard=counts["unheard"],
+    )
+
+
+def _next_birthday(birthdays: Sequence[Person]) -> str:
+    if not birthdays:
+        return ""
+    first = birthdays[0]
+    return f"next: {first.name}, {formats.ahead(first.days_to_birthday or 0)}"
+
+
+def _person(row: Any, zone: ZoneInfo, today: date) -> Person:
+    def day(moment: datetime | None) -> date | None:
+        return moment.astimezone(zone).date() if moment else None
+
+    birthday_on = row["next_birthday_on"]
+    # Marts of an earlier day may name one that is over.
+    if birthday_on and birthday_on < today:
+        birthday_on = None
+    return Person(
+        name=row["full_name"] or row["email"] or "(no name)",
+        company=row["company_name"],
+        owner=row["owner"],
+        last_touch_on=day(row["last_touch_at"]),
+        last_touch_type=row["last_touch_type"],
+        days_since=row["days_since_last_touch"],
+        cadence_days=row["cadence_days"],
+        touches_a_year=row["touches_365_days"],
+        next_touch_on=day(row["next_touch_at"]),
+        next_touch_type=row["next_touch_type"],
+        is_going_cold=bool(row["is_going_cold"]),
+        birthday_on=birthday_on,
+        days_to_birthday=(birthday_on - today).days if birthday_on else None,
+        age=row["age_at_birthday"],
+    )
+
+
+PAGE = Page("relationships", "Relationships", read)

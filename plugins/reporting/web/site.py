@@ -1,0 +1,106 @@
+"""The report within Airflow's web interface: `/reporting/site/`, for whoever may read the DAG that makes it.
+
+Airflow mounts an application of a plugin without its own sign-in, so its own dependency stands before every answer here: a
+cookie or a token, as for its API. Only names of pages and assets are looked up, wherever `REPORTING_SITE_URI` is; the rest of
+that folder or bucket cannot be named.
+
+https://airflow.apache.org/docs/apache-airflow/stable/administration-and-deployment/plugins.html
+"""
+
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from reporting.reports import DAG
+from reporting.web.guard import App, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from reporting.reports.site import Site
+
+PREFIX = "/reporting/site"
+TYPES = {
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+# The pages bring their own policy; only Airflow's pages may frame them.
+HEADERS = {"X-Frame-Options": "SAMEORIGIN", "Content-Security-Policy": "frame-ancestors 'self'"}
+# Pages are the owner's, and are made anew each day; the name of an asset changes with its content.
+PAGE_CACHE, ASSET_CACHE = "no-store", "private, max-age=31536000, immutable"
+SAID = {
+    401: ("Sign in first", "The report is for those who have signed in to Airflow."),
+    403: ("Not for this account", f"The report is for those who may read the DAG {DAG}."),
+    404: ("There is no such page", "The report has no page of this name."),
+}
+NOT_MADE = (
+    "There is no report yet",
+    f"Run the DAG {DAG}, or script/report on the machine. It needs the marts: they are built after the first round.",
+)
+
+
+class Lazy:
+    """An ASGI application that is made when it is first asked: every process of Airflow loads the plugins, one serves them."""
+
+    def __init__(self, make: Callable[[], App]) -> None:
+        self._make = make
+        self._app: App | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make it if it is not there, and ask it."""
+        if self._app is None:
+            self._app = self._make()
+        await self._app(scope, receive, send)
+
+
+def app() -> Lazy:
+    """The application for this server."""
+    return Lazy(_with_airflow)
+
+
+def application(may_read: Callable[..., Any], site: "Callable[[], Site]") -> App:
+    """The pages of `site` for those whom the dependency `may_read` lets pass."""
+    from fastapi import Depends, FastAPI, HTTPException, Request, Response
+
+    made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_read)])
+
+    # Not a coroutine, so that a bucket that is slow keeps a thread waiting and not the server.
+    @made.api_route("/{name:path}", methods=["GET", "HEAD"])
+    def serve(name: str) -> Response:
+        name = name or "index.html"
+        content = site().read(name)
+        if content is None:
+            said = NOT_MADE if name == "index.html" else SAID[404]
+            return Response(_page(*said), 404, {**HEADERS, "Cache-Control": PAGE_CACHE}, TYPES["html"])
+        cache = PAGE_CACHE if name.endswith(".html") else ASSET_CACHE
+        return Response(
+            content, headers={**HEADERS, "Cache-Control": cache}, media_type=TYPES[name.rpartition(".")[2]]
+        )
+
+    @made.exception_handler(HTTPException)
+    def refuse(_: Request, error: HTTPException) -> Response:
+        title, text = SAID.get(error.status_code, ("The report cannot be shown", ""))
+        return Response(
+            _page(title, text), error.status_code, {**HEADERS, "Cache-Control": PAGE_CACHE}, TYPES["html"]
+        )
+
+    return made
+
+
+def _with_airflow() -> App:
+    from airflow.api_fastapi.core_api.security import requires_access_dag
+
+    from reporting.reports.site import Site
+    from reporting.settings import read_settings
+
+    found = Site(read_settings().site_uri)
+    return application(requires_access_dag("GET", param_dag_id=DAG), lambda: found)
+
+
+def _page(title: str, text: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        '<meta name="color-scheme" content="light dark"><title>Reporting</title>'
+        "<style>body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}</style></head>"
+        f"<body><h1>{escape(title)}</h1><p>{escape(text)}</p></body></html>"
+    )

@@ -1,0 +1,231 @@
+"""The report in a real browser, from a disk: it is drawn, its filters work, and nothing leaves the machine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from google.cloud import bigquery
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from reporting.reports.build import PAGES, build
+from reporting.settings import Settings
+from sandbox.marts import Sample, fill
+from tests import browser
+from tests.reports.house import EVIL, NOW, TODAY, built, month_of_runs, note
+
+pytestmark = pytest.mark.timeout(300)
+
+COLOURS = """box => Math.max(...[...box.querySelectorAll("canvas")].map((layer) => new Set(new Uint32Array(
+    layer.getContext("2d").getImageData(0, 0, layer.width, layer.height).data.buffer)).size))"""
+# All text against the nearest background, by the formula of WCAG 2: https://www.w3.org/TR/WCAG22/#contrast-minimum
+LOW_CONTRAST = """() => {
+    const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+        .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const behind = (node) => {
+        for (let at = node; at; at = at.parentElement) {
+            const found = parse(getComputedStyle(at).backgroundColor);
+            if (found.length === 3 || found[3] === 1) return found;
+        }
+        return [255, 255, 255];
+    };
+    const low = new Set();
+    const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const node = walker.currentNode.parentElement;
+        if (!walker.currentNode.textContent.trim() || !node.checkVisibility()) continue;
+        const [one, other] = [light(parse(getComputedStyle(node).color)), light(behind(node))];
+        const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+        if (ratio < 4.5) low.add(`${node.className || node.tagName}: ${ratio.toFixed(2)}`);
+    }
+    return [...low];
+}"""
+NAMES = ("index", *(page.name for page in PAGES))
+ENGAGEMENTS = 1_000
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def site(warehouse: tuple[bigquery.Client, Settings]) -> Path:
+    """The report of two years of habits, eighty people and a thousand engagements."""
+    client, settings = warehouse
+    marts = settings.dataset("marts")
+    Sample(TODAY, engagements=ENGAGEMENTS).fill(client, marts)
+    evil = {"person_id": "evil", "full_name": EVIL, "next_birthday_on": TODAY, "touches_30_days": 0}
+    fill(
+        client,
+        marts,
+        "relationships",
+        [evil | {"touches_90_days": 0, "touches_365_days": 0, "company_name": EVIL}],
+    )
+    note(client, settings, "sync_runs", *month_of_runs())
+    note(client, settings, "dbt_builds", built(NOW))
+    build(client, settings, NOW)
+    return Path(settings.site_uri)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser."""
+    with browser.running() as made:
+        yield made
+
+
+@dataclass
+class Window:
+    """A window of the browser, and what went wrong in it."""
+
+    context: BrowserContext
+    site: Path
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def open(self, name: str) -> Page:
+        """Open a page of the report, as it lies on the disk."""
+        page = self.context.new_page()
+        page.on("console", lambda message: self.errors.append(message.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(f"file://{self.site}/{name}.html")
+        return page
+
+
+@pytest.fixture
+def window(chromium: Browser, site: Path) -> Iterator[Window]:
+    """A window of a desktop; whatever was done in it, it had no error and asked nobody."""
+    made = Window(chromium.new_context(viewport=DESKTOP), site)
+    yield made
+    made.context.close()
+    assert made.errors == []
+    assert {urlsplit(each).scheme for each in made.requests} <= {"file", "data"}
+
+
+@pytest.mark.parametrize(("size", "theme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
+def test_every_page_is_drawn(chromium: Browser, site: Path, size: dict[str, int], theme: str) -> None:
+    context = chromium.new_context(viewport=size, color_scheme=theme)  # type: ignore[arg-type]  # a literal of it
+    window = Window(context, site)
+    for name in NAMES:
+        page = window.open(name)
+        assert page.locator("h1").is_visible()
+        assert page.locator("html").get_attribute("data-theme") == theme
+        charts = page.locator(".chart")
+        for place in range(charts.count()):
+            # A drawing has layers; an empty one is of one colour.
+            colours = charts.nth(place).evaluate(COLOURS)
+            assert colours > 10, f"{name}, chart {place}"
+            assert charts.nth(place).get_attribute("aria-label")
+        assert page.evaluate(LOW_CONTRAST) == [], name
+        # Tables scroll within themselves, and never the page.
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        page.close()
+    context.close()
+    assert window.errors == []
+    assert {urlsplit(each).scheme for each in window.requests} <= {"file", "data"}
+
+
+def test_a_person_is_found_and_an_owner_filters_tables_and_charts(window: Window) -> None:
+    page = window.open("relationships")
+    rows = page.locator("#call tbody tr")
+    visible = page.locator("#call tbody tr:visible")
+    names = rows.locator("th").all_text_contents()
+    assert EVIL in names
+    page.get_by_label("Search").fill("unal")
+    assert visible.locator("th").all_text_contents() == [EVIL]
+    page.get_by_label("Search").fill("nobody of that name")
+    assert visible.count() == 0
+    assert page.locator("[data-empty=call]").is_visible()
+    page.get_by_label("Search").fill("")
+    page.locator("#owner").select_option("Kim Sample")
+    expected = rows.locator("xpath=self::*[@data-owner='Kim Sample']").count()
+    assert 0 < expected < rows.count()
+    assert page.locator("[data-count=call]").inner_text() == f"{expected} people of those shown"
+    page.locator("#dots-figure summary").click()
+    table = page.locator("#dots-figure table tbody tr")
+    assert table.count() == page.evaluate(
+        "Report.data.dots.filter((each) => each[4] === 'Kim Sample').length"
+    )
+
+
+def test_a_long_table_opens_and_sorts_by_keyboard(window: Window) -> None:
+    page = window.open("companies")
+    rows = page.locator("#deals tbody tr")
+    visible = page.locator("#deals tbody tr:visible")
+    assert visible.count() == 12 < rows.count()
+    page.locator("#deals").locator("xpath=../following-sibling::button").click()
+    assert visible.count() == rows.count()
+    head = page.locator("#deals").get_by_role("button", name="Amount")
+    head.focus()
+    page.keyboard.press("Enter")
+    values = [
+        float(each) for each in rows.evaluate_all("all => all.map((row) => row.cells[3].dataset.value)")
+    ]
+    assert values == sorted(values, reverse=True)
+    page.keyboard.press("Enter")
+    values = [
+        float(each) for each in rows.evaluate_all("all => all.map((row) => row.cells[3].dataset.value)")
+    ]
+    assert values == sorted(values)
+    assert page.locator("#deals th[aria-sort=ascending]").inner_text() == "Amount"
+
+
+def test_a_habit_is_chosen_and_its_years_are_there(window: Window) -> None:
+    page = window.open("habits")
+    page.locator("#all-habits").get_by_role("button", name="Water").click()
+    assert page.locator("#habit option:checked").inner_text() == "Water"
+    page.locator("#calendar-figure summary").click()
+    table = page.locator("#calendar-figure table")
+    assert table.locator("thead").inner_text().split() == ["Day", "Amount", "State"]
+    assert table.locator("tbody tr").count() == 365
+    page.locator("#year").select_option("2025")
+    assert table.locator("tbody th").first.inner_text() == "Wed 31 Dec 2025"
+    page.locator("#other").select_option("2025-06")
+    page.locator("#period").select_option("weekly")
+    page.locator("#compare-figure summary").click()
+    rows = page.locator("#compare-figure table tr").all_inner_texts()
+    assert rows[0].split("\t") == ["Habit", "Jun 2026", "Jun 2025"]
+    assert [row.split("\t")[0] for row in rows[1:]] == ["Call family", "Runs"]
+
+
+def test_engagements_are_added_up_by_month_and_owner(window: Window) -> None:
+    page = window.open("engagement")
+    page.locator("#range").select_option("Everything")
+    page.locator("#step").select_option("Month")
+    page.locator("#time-figure summary").click()
+
+    def total() -> int:
+        cells = page.locator("#time-figure tbody td").all_inner_texts()
+        return sum(int(cell.replace(",", "")) for cell in cells)
+
+    assert total() == ENGAGEMENTS
+    parts = []
+    for owner in ("Robin Sample", "Kim Sample", "Lou Former"):
+        page.locator("#owner").select_option(owner)
+        parts.append(total())
+    assert sum(parts) == ENGAGEMENTS
+    assert all(parts)
+
+
+def test_light_and_dark_are_chosen_and_kept(window: Window) -> None:
+    page = window.open("index")
+    button = page.get_by_role("button", name="Theme")
+    shown = page.locator("html")
+    before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (button.inner_text(), shown.get_attribute("data-theme")) == ("Theme: auto", "light")
+    button.click()
+    button.click()
+    assert (button.inner_text(), shown.get_attribute("data-theme")) == ("Theme: dark", "dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+    page.get_by_role("link", name="Habits", exact=True).first.click()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.get_by_role("button", name="Theme").click()
+    assert page.locator("html").get_attribute("data-theme") == "light"
+
+
+def test_without_javascript_the_tables_are_there(chromium: Browser, site: Path) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = Window(context, site).open("relationships")
+    assert page.locator("#call tbody tr").first.is_visible()
+    context.close()

@@ -1,0 +1,356 @@
+"""What each page reads from the marts and the ledger, and what it makes of it."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import yaml
+
+from reporting.entities import ENTITIES
+from reporting.reports import companies, engagement, habits, health, overview, relationships
+from reporting.reports.build import PAGES, build
+from reporting.reports.marts import Marts, ReportError
+from reporting.settings import ROOT, Settings
+from sandbox.marts import metrics
+from tests.reports.conftest import Fill
+from tests.reports.house import NOW, TODAY, built, month_of_runs, note, run
+
+
+def checkbox(name: str, on: date, is_complete: bool, **values: Any) -> dict[str, Any]:
+    return {
+        "habit_id": name,
+        "data_source_id": "d",
+        "property_id": name,
+        "property_type": "checkbox",
+        "habit": name,
+        "period": "daily",
+        "date": on,
+        "is_complete": is_complete,
+        "amount": None,
+        "target": 0.5,
+        "is_recorded": True,
+        "is_due": True,
+        "is_current": on == TODAY,
+    } | values
+
+
+def days(count: int) -> list[date]:
+    """That many days up to today."""
+    return [TODAY - timedelta(days=count - 1 - number) for number in range(count)]
+
+
+def test_without_rows_every_page_says_that_there_is_nothing(marts: Marts) -> None:
+    contents = {page: page.read(marts) for page in PAGES}
+    for page, content in contents.items():
+        assert content.tiles(), page.name
+        assert all(shown.empty and not shown.lines for shown in content.lists())
+    assert "none yet" in {tile.value for tile in contents[habits.PAGE].tiles()}
+    assert [section.page for section in overview.of(contents).sections] == list(PAGES)
+
+
+def test_without_marts_it_says_how_to_make_them(marts: Marts, settings: Settings) -> None:
+    with pytest.raises(ReportError, match="mart_personal__models__full"):
+        build(marts.client, replace(settings, dataset_prefix="never_built_"))
+
+
+def test_a_habit_is_a_letter_a_day_and_its_months(marts: Marts, hold: Fill) -> None:
+    done = [True, False, True, True, True, True, False]
+    ticks = [checkbox("Read", on, is_done) for on, is_done in zip(days(7), done, strict=True)]
+    ticks[0]["is_due"] = False
+    ticks[1]["is_due"] = False
+    amounts = (None, 4.5, 8.0)
+    water = [
+        checkbox(
+            "Water",
+            on,
+            bool(amount and amount >= 8),
+            property_type="number",
+            amount=amount,
+            target=8,
+            period="weekly",
+        )
+        for on, amount in zip((date(2026, 5, 25), date(2026, 6, 1), date(2026, 6, 8)), amounts, strict=True)
+    ]
+    hold("habits", *ticks, *water)
+    hold("habit_metrics", *metrics(ticks), *metrics(water))
+
+    read, drunk = habits.read(marts).habits
+    assert (read.marks, read.first_on, read.amounts) == ("encccco", date(2026, 6, 24), ())
+    assert (read.current_streak, read.longest_streak) == (4, 4)
+    [month] = read.months
+    assert (month.due, month.complete, month.rate, month.is_target_met) == (4, 4, 1.0, True)
+    assert (drunk.marks, drunk.amounts) == ("mmc", (None, 4.5, 8.0))
+
+    found = habits.read(marts)
+    assert found.rate(date(2026, 6, 1)) == pytest.approx(5 / 6)
+    assert found.rate(date(2026, 5, 1)) == 0
+    assert found.rate(date(2026, 4, 1)) is None
+    rows = found.rows()
+    assert [(row.habit.name, row.change) for row in rows] == [("Read", None), ("Water", 50)]
+    assert found.payload()["habits"][1] == {
+        "name": "Water",
+        "period": "weekly",
+        "first": "2026-05-25",
+        "marks": "mmc",
+        "since": "2026-05",
+        "rates": [0, 0.5],
+        "targets": [8, 8],
+        "amounts": [None, 4.5, 8],
+        "averages": [0, 6.25],
+    }
+    done_tile, streak, targets = found.tiles()
+    assert (done_tile.value, done_tile.detail, done_tile.tone) == ("83%", "0% in May", "good")
+    assert done_tile.trend[-3:] == (None, 0, pytest.approx(5 / 6))
+    assert (streak.value, streak.detail, targets.value) == ("4 days", "Read", "1 of 2")
+    assert found.lists()[0].lines == (("Read", "4 days, the longest yet"),)
+    assert found.lists()[1].lines == (("Water", "6.2 of 8 a week"),)
+
+
+def person(name: str, **values: Any) -> dict[str, Any]:
+    return {
+        "person_id": name,
+        "full_name": name,
+        "touches_30_days": 0,
+        "touches_90_days": 0,
+        "touches_365_days": 12,
+    } | values
+
+
+def silent(name: str, since: int, cadence: float, **values: Any) -> dict[str, Any]:
+    last = datetime(2026, 6, 30, 12, tzinfo=UTC) - timedelta(days=since)
+    return person(
+        name,
+        last_touch_at=last,
+        last_touch_type="calls",
+        days_since_last_touch=since,
+        cadence_days=cadence,
+        is_going_cold=since > max(2 * cadence, 30),
+        **values,
+    )
+
+
+def test_whom_to_call_is_who_is_silent_without_a_plan_or_has_a_birthday(marts: Marts, hold: Fill) -> None:
+    planned_at = datetime(2026, 7, 3, 8, tzinfo=UTC)
+    hold(
+        "relationships",
+        silent("cold", 90, 10),
+        silent("colder, and planned", 200, 10, next_touch_at=planned_at, next_touch_type="meetings"),
+        silent("due", 12, 10),
+        silent("not yet due", 9, 10),
+        person("born today", next_birthday_on=TODAY, days_to_birthday=0, age_at_birthday=40),
+        person("born soon", next_birthday_on=TODAY + timedelta(days=60), days_to_birthday=60),
+        person("born later", next_birthday_on=TODAY + timedelta(days=61), days_to_birthday=61),
+        # The marts are of yesterday.
+        person("born yesterday", next_birthday_on=TODAY - timedelta(days=1), days_to_birthday=0),
+        person("", full_name=None, email="x@example.com", next_birthday_on=TODAY + timedelta(days=30)),
+    )
+    found = relationships.read(marts)
+    assert found.people_count == 9
+    assert [each.name for each in found.to_call()] == ["born today", "cold", "due"]
+    assert found.to_call()[0].reasons == ["birthday today, turns 40"]
+    assert found.to_call()[1].reasons == ["90 days of silence, usually every 10 days"]
+    assert [each.name for each in found.going_cold()] == ["colder, and planned", "cold"]
+    assert found.going_cold()[0].planned == "meeting on 3 Jul 2026"
+    assert [each.name for each in found.birthdays()] == ["born today", "x@example.com", "born soon"]
+    # Within a week, a month, three, six, a year, and longer.
+    assert (found.silences, found.unheard) == ((0, 2, 1, 0, 1, 0), 5)
+    assert sum(found.silences) + found.unheard == found.people_count
+    values = [tile.value for tile in found.tiles()]
+    assert values == ["3", "2", "1", "33%"]
+    dots = found.payload()["dots"]
+    assert [dot[0] for dot in dots] == ["colder, and planned", "cold", "due", "not yet due"]
+
+
+def deal(key: str, stage: str, **values: Any) -> dict[str, Any]:
+    return {
+        "deal_id": key,
+        "deal_name": key,
+        "pipeline_id": "default",
+        "pipeline": "Sales",
+        "stage": stage,
+        "stage_order": {"Offer": 1, "Won": 2, "Lost": 3}[stage],
+        "is_closed": stage != "Offer",
+        "is_won": stage == "Won",
+        "is_stage_since_known": True,
+        "days_in_stage": 1,
+    } | values
+
+
+def test_deals_are_grouped_and_companies_are_named(marts: Marts, hold: Fill) -> None:
+    hold(
+        "deals",
+        deal("small", "Offer", amount="10.5", close_on=date(2026, 7, 9), company_id="c1", owner="Kim"),
+        deal(
+            "large",
+            "Offer",
+            amount="99999999.25",
+            close_on=date(2026, 6, 29),
+            days_in_stage=31,
+            company_id="gone",
+        ),
+        deal("worthless", "Offer"),
+        deal("won", "Won", amount="100", close_on=date(2026, 6, 2)),
+        deal("lost", "Lost", amount="50", close_on=date(2026, 1, 2)),
+        deal("long ago", "Won", amount="7", close_on=date(2020, 1, 2)),
+    )
+    hold(
+        "companies",
+        {
+            "company_id": "c1",
+            "company_name": "Bäckerei Ünal",
+            "contacts_count": 2,
+            "deals_count": 1,
+            "open_deals_amount": "10.5",
+            "won_amount": "0",
+            # The evening before in UTC, and the next day already in Berlin.
+            "last_engagement_at": datetime(2026, 6, 1, 23, tzinfo=UTC),
+        },
+        {
+            "company_id": "c2",
+            "domain": "example.com",
+            "contacts_count": 0,
+            "deals_count": 0,
+            "open_deals_amount": "0",
+            "won_amount": "900",
+        },
+    )
+    found = companies.read(marts)
+    assert [each.name for each in found.deals] == ["large", "small", "worthless"]
+    assert [each.company for each in found.deals] == [None, "Bäckerei Ünal", None]
+    assert (found.open_count, found.open_amount) == (3, Decimal("100000009.75"))
+    assert (found.still_count, found.late_count) == (1, 1)
+    assert [found.is_late(each) for each in found.deals] == [True, False, False]
+    assert found.won(date(2026, 6, 1)) == 100
+    assert [each.name for each in found.companies] == ["Bäckerei Ünal", "example.com"]
+    assert (found.companies_count, found.companies[0].last_engagement_on) == (2, date(2026, 6, 2))
+    assert [tile.value for tile in found.tiles()] == ["100M", "100", "50%", "1"]
+    payload = found.payload()
+    assert payload["stages"] == [[0, "Offer"], [0, "Won"], [0, "Lost"]]
+    # What was closed more than three years ago is not drawn.
+    assert sum(group[4] for group in payload["groups"]) == 5
+    assert found.lists()[1].lines == (("large", "29 Jun 2026, late"), ("small", "9 Jul 2026"))
+
+
+def engaged(
+    at: datetime, kind: str = "calls", is_touch: bool = True, owner: str | None = "Kim"
+) -> dict[str, Any]:
+    key = f"{kind}:{at.isoformat()}{owner}"
+    return {
+        "engagement_id": key,
+        "type": kind,
+        "occurred_at": at,
+        "is_touch": is_touch,
+        "owner": owner,
+        "unknown_association_count": 0,
+    }
+
+
+def test_engagements_are_counted_in_the_owners_weeks_and_hours(marts: Marts, hold: Fill) -> None:
+    hold(
+        "engagements",
+        # Sunday in UTC, Monday in Berlin.
+        engaged(datetime(2026, 6, 21, 22, 30, tzinfo=UTC)),
+        engaged(datetime(2026, 6, 22, 9, tzinfo=UTC), "notes", is_touch=False),
+        engaged(datetime(2026, 6, 29, 9, tzinfo=UTC), owner=None),
+        engaged(datetime(2026, 6, 30, 3, tzinfo=UTC), "faxes"),
+        # To come, and without a time.
+        engaged(datetime(2026, 7, 1, 9, tzinfo=UTC)),
+        engaged(datetime(2026, 7, 1, 10, tzinfo=UTC)) | {"occurred_at": None},
+    )
+    found = engagement.read(marts)
+    assert (found.first_on, found.week_count, found.total()) == (date(2026, 6, 22), 2, 4)
+    assert found.weeks == {
+        ("Kim", "calls"): Counter({0: 1}),
+        ("Kim", "notes"): Counter({0: 1}),
+        ("Kim", "faxes"): Counter({1: 1}),
+        ("(no owner)", "calls"): Counter({1: 1}),
+    }
+    assert found.touches == Counter({0: 1, 1: 2})
+    assert found.hours == {"Kim": Counter({(0, 0): 1, (1, 5): 1}), "(no owner)": Counter({(0, 11): 1})}
+    assert (found.owners(), found.titles()) == (["Kim", "(no owner)"], ["Calls", "Notes", "faxes"])
+    assert found.by_year() == [(2026, {"calls": 2, "notes": 1, "faxes": 1})]
+    assert found.payload()["counts"][0] == {"owner": 1, "type": 0, "from": 1, "n": [1]}
+    tile = found.tiles()[0]
+    assert (tile.value, tile.detail) == ("1", "0 in the 4 before")
+
+
+def test_owners_with_little_are_one(marts: Marts, hold: Fill) -> None:
+    at = datetime(2026, 6, 22, 9, tzinfo=UTC)
+    busy = [
+        engaged(at + timedelta(minutes=minute), owner=f"o{number}")
+        for number in range(10)
+        for minute in range(12 - number)
+    ]
+    hold("engagements", *busy)
+    found = engagement.read(marts)
+    assert found.owners() == [*(f"o{number}" for number in range(engagement.MOST_OWNERS)), engagement.OTHERS]
+    assert found.weeks[engagement.OTHERS, "calls"].total() == 4 + 3
+    assert found.total() == len(busy)
+
+
+def test_health_is_what_the_ledger_says(marts: Marts) -> None:
+    runs = list(month_of_runs())
+    cut_off = run("hubspot.deals", NOW - timedelta(hours=1), is_complete=False, rows_rejected=2)
+    # It reads nothing new, so it makes nothing fresher.
+    replayed = run("hubspot.calls", NOW - timedelta(minutes=5), refresh="replay", rows_read=7)
+    note(marts.client, marts.settings, "sync_runs", *runs, cut_off, replayed)
+    taken = [each["run_id"] for each in runs if each["committed_at"] < NOW - timedelta(days=1)]
+    note(marts.client, marts.settings, "dbt_builds", built(NOW - timedelta(hours=3), "full", *taken))
+    note(
+        marts.client,
+        marts.settings,
+        "schema_changes",
+        {
+            "change_id": "1",
+            "source": "notion",
+            "entity": "daily_habits",
+            "property_id": "p",
+            "change": "renamed",
+            "name_before": "Run",
+            "name_after": "Läufe",
+            "first_seen_at": NOW,
+        },
+    )
+    found = health.read(marts)
+    by_name = {each.name: each for each in found.entities}
+    assert [each.name for each in found.entities] == [f"{each.source}.{each.name}" for each in ENTITIES]
+    calls, deals = by_name["hubspot.calls"], by_name["hubspot.deals"]
+    assert (calls.status, calls.missed_days, calls.age) == ("stale", 4, NOW - calls.last_complete_at)  # type: ignore[operator]
+    assert (deals.status, deals.missed_days, deals.incomplete, deals.rejected) == ("fresh", 2, 1, 2)
+    assert {each.status for name, each in by_name.items() if name != "hubspot.calls"} == {"fresh"}
+    expected = sum(
+        each["rows_updated"]
+        for each in runs
+        if each["entity"] == "deals" and each["committed_at"] > NOW - timedelta(days=30)
+    )
+    assert deals.updated == expected
+    changed = {each["run_id"] for each in runs if each["rows_inserted"] + each["rows_updated"]}
+    assert found.pending_runs == len(changed - set(taken))
+    assert [(each.entity, each.name) for each in found.changes] == [("notion.daily_habits", "Run → Läufe")]
+    assert [tile.value for tile in found.tiles()] == [
+        f"{len(ENTITIES) - 1} of {len(ENTITIES)}",
+        "3 hours ago",
+        "6 days",
+    ]
+    assert found.lists()[0].lines == (("hubspot.calls", "last complete run 5 days ago"),)
+    assert len(found.payload()["days"]) == health.DAYS
+
+
+def test_fresh_means_what_the_dbt_sources_declare() -> None:
+    declared = {
+        (source["name"], table["name"]): table["config"]["freshness"]
+        for path in ROOT.glob("dbt/models/staging/*/_*__sources.yml")
+        for source in yaml.safe_load(path.read_text())["sources"]
+        for table in source["tables"]
+        if "freshness" in table.get("config", {})
+    }
+    for entity in ENTITIES:
+        limits = declared[entity.source, entity.name]
+        late, stale = (timedelta(days=limits[name]["count"]) for name in ("warn_after", "error_after"))
+        assert {limits[name]["period"] for name in limits} == {"day"}
+        moment = timedelta(seconds=1)
+        found = [health.status(entity, age) for age in (late, late + moment, stale, stale + moment)]
+        assert found == ["fresh", "late", "late", "stale"], entity.table
