@@ -25,6 +25,7 @@ latest as (
         entity,
         max(committed_at) as last_complete_at,
         max(if(refresh = 'full', committed_at, null)) as last_swept_at,
+        logical_or(refresh = 'changed') as is_hourly,
         max(if(is_change, committed_at, null)) as last_changed_at,
         max(cursor_at) as read_until_at,
         countif(committed_at > timestamp_sub({{ now() }}, interval 24 hour)) as runs_of_a_day,
@@ -84,7 +85,7 @@ select
     case
         when latest.last_complete_at < timestamp_sub({{ now() }}, interval 72 hour) then 'stale'
         when counted.rows_in_source != counted.rows_in_warehouse then 'apart'
-        when latest.last_complete_at < timestamp_sub({{ now() }}, interval 24 hour) then 'late'
+        when latest.last_complete_at < timestamp_sub({{ now() }}, interval if(latest.is_hourly, 24, 48) hour) then 'late'
         else 'well'
     end as status,
     latest.last_complete_at,
