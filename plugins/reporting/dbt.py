@@ -6,8 +6,11 @@ dbt's commands and artifacts: https://docs.getdbt.com/reference/commands/build a
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from reporting.settings import ROOT, Settings
 
@@ -29,6 +32,7 @@ PASSED_ON_PREFIXES = (
 WITHHELD_PREFIXES = (
     "REPORTING_ADMIN_",
     "REPORTING_ALERT_",
+    "REPORTING_BACKUP_",
     "REPORTING_CSV_",
     "REPORTING_DATABASE_",
     "REPORTING_ENTRA_",
@@ -97,6 +101,22 @@ def environment(
     if keyfile:
         passed |= {"REPORTING_DBT_METHOD": "service-account", "GOOGLE_APPLICATION_CREDENTIALS": keyfile}
     return passed
+
+
+@contextmanager
+def keyfile(key: Mapping[str, Any] | str | None) -> Iterator[str | None]:
+    """A service account's key as a file that only this user can read.
+
+    `key` is its content, or the path of a file that is there, or None: on Google's machines the machine has its own.
+    """
+    if key is None or isinstance(key, str):
+        yield key
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "key.json")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            json.dump(dict(key), file)
+        yield path
 
 
 def project_digest() -> str:

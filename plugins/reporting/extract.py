@@ -23,7 +23,7 @@ from reporting.sources.base import (
     SyncReader,
     WindowReader,
 )
-from reporting.warehouse import drift, states
+from reporting.warehouse import drift, purged, states
 from reporting.warehouse.load import TombstoneGuardError, check_tombstone_share, live_ids
 from reporting.window import Window, WindowError
 
@@ -72,6 +72,7 @@ def extract(
     sweep, which the manifest then says.
     With a `window` a `changed` read is of that instead, and moves the cursor only if it reaches from there to now.
     A read of everything goes on where the last one of the day was cut off, if its reader can.
+    People who were purged are left out.
     Raises the errors of `reporting.sources.base`, `TombstoneGuardError` before it asks about what is gone, and
     `WindowError` where the source knows no windows.
     """
@@ -92,9 +93,10 @@ def extract(
         checkpoints = Checkpoints(landing, entity, refresh, fingerprint)
     begun, sweep = _begun(landing, entity, reader, checkpoints)
     started_at = begun.started_at if begun else now
+    screen = purged.screen(client, settings, entity)
     with landing.writer(folder, begun.parts if begun else None) as writer, _forgetting(checkpoints):
         progress = Progress(entity.table, _expected_count(reader), writer.record_count)
-        for page in _pages(reader, entity, since, window, begun):
+        for page in screen.pages(_pages(reader, entity, since, window, begun)):
             writer.keep(page)
             sweep.meet(page)
             progress.add(page)
@@ -116,7 +118,7 @@ def extract(
             share = settings.tombstone_share if tombstone_share is None else tombstone_share
             check_tombstone_share(entity, len(missing), len(live), share)
             before = writer.tombstone_count
-            for page in reader.ask_about(missing):
+            for page in screen.pages(reader.ask_about(missing)):
                 writer.keep(page)
             missing_count = writer.tombstone_count - before
         read_at = _read_at(reader, started_at, begun)
@@ -148,6 +150,7 @@ def extract(
         )
         if checkpoints:
             checkpoints.forget()
+    screen.tell()
     if manifest.rejected_count:
         logger.warning(
             "%s: %d records have no id. They are kept in %s/%s and cannot be loaded; everything else is.",

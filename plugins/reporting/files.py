@@ -10,7 +10,11 @@ WITH_CONTENT_TYPE = "gs"
 
 
 def write_whole(files: Any, path: str, content: bytes) -> None:
-    """Write a file so that a reader sees the whole of it, or what was there before; `files` is a file system of fsspec."""
+    """Write a file so that a reader sees the whole of it, or what was there before; its folder is made.
+
+    `files` is a file system of fsspec.
+    """
+    files.makedirs(path.rpartition("/")[0], exist_ok=True)
     # Written beside and moved. A name of its own, since two may write the same file at once.
     part = f"{path}.{secrets.token_hex(4)}.part"
     kind, _ = mimetypes.guess_type(path)

@@ -8,8 +8,10 @@ used once: nothing here is ever overwritten.
 """
 
 import gzip
+import io
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,6 +23,9 @@ from reporting.files import write_whole
 from reporting.sources.base import Page, Record, Tombstone
 
 MANIFEST = "manifest.json"
+# Beside the manifest while its counts are not those of the parts.
+ERASING = "erasing"
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error)
 # Large enough to compress well and small enough to be uploaded in one piece.
 LINES_PER_PART = 20_000
 # How a run's id ends.
@@ -132,6 +137,99 @@ class Landing:
                         self._files.rm(run, recursive=True)
                         discarded += 1
         return discarded
+
+    def entities(self) -> Iterator[tuple[str, str]]:
+        """Source and entity of everything that left something."""
+        for source in self._folders(self._root):
+            for entity in self._folders(source):
+                yield source.rpartition("/")[2], entity.rpartition("/")[2]
+
+    def erase(self, folder: str, screen: Callable[[Page], Page]) -> int:
+        """Take out of a landing what `screen` takes out of its pages, and return how many lines went.
+
+        A landing that was cut off is removed as a whole when it has such a line or cannot be read. Raises `LandingError`
+        when one with a manifest cannot be read.
+        """
+        path = f"{self._root}/{folder}"
+        is_cut_off = not self._files.exists(f"{path}/{MANIFEST}")
+        try:
+            erased = sum(self._erase_part(folder, part, screen) for part in self._parts(path))
+        except UNREADABLE as error:
+            if not is_cut_off:
+                raise self._unreadable(folder, error) from error
+            erased = 1
+        if is_cut_off:
+            if erased:
+                self._files.rm(path, recursive=True)
+        elif self._files.exists(f"{path}/{ERASING}"):
+            self._recount(folder)
+        return erased
+
+    def _erase_part(self, folder: str, part: str, screen: Callable[[Page], Page]) -> int:
+        path = f"{self._root}/{folder}/{part}"
+        erased = 0
+        kept = io.BytesIO()
+        with (
+            self._files.open(path, "rb") as raw,
+            gzip.open(raw, "rt", encoding="utf-8") as lines,
+            gzip.open(kept, "wt", compresslevel=6, encoding="utf-8") as out,
+        ):
+            for line in lines:
+                page = screen(_from_line(line))
+                if page.records or page.tombstones:
+                    out.write(line)
+                else:
+                    erased += 1
+        if erased:
+            # Until the manifest has the new counts: whoever goes on after a kill counts again.
+            write_whole(self._files, f"{self._root}/{folder}/{ERASING}", b"")
+            write_whole(self._files, path, kept.getvalue())
+        return erased
+
+    def lines(self, folder: str) -> Iterator[Page]:
+        """Every record and tombstone in the parts that are there, one a page, whatever the manifest says.
+
+        Raises `LandingError` where a part cannot be read.
+        """
+        path = f"{self._root}/{folder}"
+        try:
+            for part in self._parts(path):
+                with (
+                    self._files.open(f"{path}/{part}", "rb") as raw,
+                    gzip.open(raw, "rt", encoding="utf-8") as lines,
+                ):
+                    yield from map(_from_line, lines)
+        except UNREADABLE as error:
+            raise self._unreadable(folder, error) from error
+
+    def _unreadable(self, folder: str, error: Exception) -> LandingError:
+        return LandingError(
+            f"{self.uri}/{folder} cannot be read ({type(error).__name__}). Remove that folder: what was loaded of it stays in "
+            "the warehouse."
+        )
+
+    def _recount(self, folder: str) -> None:
+        path = f"{self._root}/{folder}"
+        records = tombstones = 0
+        for page in self.lines(folder):
+            records += len(page.records)
+            tombstones += len(page.tombstones)
+        before = self.manifest(folder)
+        missing = None if before.missing_count is None else min(before.missing_count, tombstones)
+        manifest = replace(
+            before,
+            record_count=records,
+            tombstone_count=tombstones,
+            missing_count=missing,
+            # It stands for more than is there now.
+            content_digest=None,
+        )
+        write_whole(self._files, f"{path}/{MANIFEST}", manifest.to_json().encode())
+        self._files.rm_file(f"{path}/{ERASING}")
+
+    def _parts(self, path: str) -> list[str]:
+        names = (each.rpartition("/")[2] for each in self._files.ls(path, detail=False))
+        return sorted(name for name in names if name.startswith("part-") and name.endswith(".ndjson.gz"))
 
     def _folders(self, path: str) -> list[str]:
         try:

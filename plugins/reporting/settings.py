@@ -32,6 +32,10 @@ class Settings:
 
     `history_days` is how long runs and their logs are kept, `landing_days` how long landings are (None: for good).
 
+    `backup_uri` is the folder or bucket of the backups (None: there are none), `backup_dataset` the dataset of another
+    project (`project.dataset`) that keeps tables as snapshots (None: they are Parquet files in the folder), `backup_days`
+    how long every backup is kept before it is one a month.
+
     `default_region` is the country of telephone numbers that name none, by its two letters. `hubspot_version` is that of
     HubSpot's API: `v3`, or a year and month as in its dated paths. `emulator_host` is the address of a local BigQuery
     (None: the real one). `names` says, by raw table, what an entity is called in its source where that differs from the
@@ -60,6 +64,9 @@ class Settings:
     settle_seconds: int
     history_days: int
     landing_days: int | None
+    backup_uri: str | None
+    backup_dataset: str | None
+    backup_days: int
     emulator_host: str | None
     summary_emails: tuple[str, ...]
     csv_emails: tuple[str, ...]
@@ -136,10 +143,27 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         raise SettingError(
             f"{PREFIX}DEFAULT_REGION is '{default_region}'; it takes the two letters of a country, such as DE."
         )
+    project = text("BIGQUERY_PROJECT", "local")
+    backup_dataset = text("BACKUP_DATASET", "") or None
+    if backup_dataset and not re.fullmatch(r"[a-z][a-z0-9:.-]{4,28}[a-z0-9]\.[A-Za-z0-9_]+", backup_dataset):
+        raise SettingError(
+            f"{PREFIX}BACKUP_DATASET is '{backup_dataset}'; it takes a dataset of another project, such as "
+            "my-backups.reporting."
+        )
+    if backup_dataset and backup_dataset.rpartition(".")[0] == project:
+        raise SettingError(
+            f"{PREFIX}BACKUP_DATASET is '{backup_dataset}', which is in the project that it is to protect; it takes a "
+            "dataset of another one."
+        )
+    if backup_dataset and not text("BACKUP_URI", ""):
+        raise SettingError(
+            f"{PREFIX}BACKUP_DATASET is set and {PREFIX}BACKUP_URI is not; the lists of what is kept need a folder or "
+            "bucket."
+        )
     state = Path(text("STATE", str(ROOT / "var" / "local")))
     emulator_host = environment.get("BIGQUERY_EMULATOR_HOST") or None
     return Settings(
-        project=text("BIGQUERY_PROJECT", "local"),
+        project=project,
         location=text("BIGQUERY_LOCATION", "US"),
         dataset_prefix=text("DATASET_PREFIX", ""),
         maximum_bytes_billed=number("MAXIMUM_BYTES_BILLED", 10 * 2**30, 10 * 2**20),
@@ -157,6 +181,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         settle_seconds=number("SETTLE_SECONDS", 120, 0, 3600),
         history_days=number("HISTORY_DAYS", 60, 7),
         landing_days=None if text("LANDING_DAYS", "") == "none" else number("LANDING_DAYS", 180, 30),
+        backup_uri=text("BACKUP_URI", "").rstrip("/") or None,
+        backup_dataset=backup_dataset,
+        backup_days=number("BACKUP_DAYS", 30, 1),
         emulator_host=emulator_host,
         summary_emails=emails("SUMMARY_EMAIL"),
         csv_emails=emails("CSV_EMAIL"),

@@ -12,7 +12,7 @@ from reporting.entities import Entity
 from reporting.landing import Manifest, as_kept
 from reporting.settings import Settings
 from reporting.sources.base import LookupReader, Page, Reader
-from reporting.warehouse import states
+from reporting.warehouse import purged, states
 from reporting.warehouse.rows import rows_of
 
 KINDS = {
@@ -73,7 +73,9 @@ def verify(
     reader = open_reader()
     try:
         description = reader.describe()
-        source = _latest(entity, settings, description, reader.read(None))
+        # Who was purged is in the source until it is deleted there, and is not missing.
+        screen = purged.screen(client, settings, entity)
+        source = _latest(entity, settings, description, screen.pages(reader.read(None)))
         warehouse = _in_warehouse(client, settings, entity)
         met = {key for key in source.keys() | warehouse.keys() if key in source or reader.would_meet(key)}
         differing = sorted(key for key in met if _difference(source.get(key), warehouse.get(key)))

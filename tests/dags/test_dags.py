@@ -32,6 +32,7 @@ EXPECTED = {
     *(f"raw_hubspot__{name}__changed" for name in HUBSPOT_OBJECTS),
     *(f"raw_hubspot__{name}__full" for name in (*HUBSPOT_OBJECTS, "owners", "pipelines", "associations")),
     *(f"raw_google__{name}__{refresh}" for name in GOOGLE_LISTS for refresh in ("changed", "full")),
+    "ops_warehouse__backup__daily",
     "ops_warehouse__schema__upgrade",
     "ops_warehouse__sources__freshness",
     "report_personal__dashboard__daily",

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound
@@ -19,12 +21,14 @@ from reporting.sources.google_contacts.api import Account, authorized_user
 from reporting.sources.http import Policy
 from reporting.sources.hubspot import api as hubspot
 from reporting.sources.notion import NotionSource
+from reporting.warehouse import backup
 from reporting.warehouse.client import connect
 from reporting.warehouse.phones import check_region
 
 # Someone waits for the answer: a check is less patient than a run at night.
 IMPATIENT = Policy(requests_per_second=3.0, attempts=3, longest_total=30.0, longest_backoff=5.0, timeout=20.0)
 PROBE = "reporting_probe"
+LONGEST_BACKUP_AGE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,3 +240,39 @@ def _advice(error: GoogleAPICallError) -> str:
     if isinstance(error, NotFound):
         return f"{said} Check the project's id and the location, which cannot change once datasets are there."
     return said
+
+
+def check_backup(variables: Mapping[str, str], now: datetime | None = None) -> Iterator[Finding]:
+    """Whether there is a backup, outside of what it protects, and how old the newest is."""
+    subject = "REPORTING_BACKUP_URI"
+    try:
+        settings = read_settings(variables)
+        if settings.backup_uri is None:
+            yield Finding(
+                subject, True, "is not set: there is no backup. It takes a folder or bucket elsewhere."
+            )
+            return
+        files, root = backup.open_folder(settings)
+        if files.protocol == ("file", "local") and Path(root).is_relative_to(settings.state.resolve()):
+            yield Finding(
+                subject, False, f"is within {settings.state}, and would be lost with it. Choose another disk."
+            )
+        ids = backup.kept_ids(files, f"{root}/warehouse/backups", ".json")
+    except SettingError as error:
+        yield Finding(subject, False, str(error))
+        return
+    except (OSError, ImportError, ValueError) as error:
+        # Not its text, which may quote the address.
+        yield Finding(
+            subject, False, f"cannot be read ({type(error).__name__}). Check the address and its credentials."
+        )
+        return
+    if not ids:
+        yield Finding(
+            "backup", False, "there is none yet. Run script/backup, or ops_warehouse__backup__daily."
+        )
+        return
+    age = (now or datetime.now(UTC)) - backup.taken_at(ids[-1])
+    said = f"{len(ids)} are kept, the newest of {backup.taken_at(ids[-1]):%Y-%m-%d %H:%M} UTC."
+    is_old = age > LONGEST_BACKUP_AGE
+    yield Finding("backup", not is_old, f"{said} Look at ops_warehouse__backup__daily." if is_old else said)

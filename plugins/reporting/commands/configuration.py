@@ -202,30 +202,47 @@ def connection_fields(name: str, value: str) -> dict[str, Any]:
     return fields
 
 
-def google_credentials(variables: Mapping[str, str]) -> Any:
-    """The service account of AIRFLOW_CONN_BIGQUERY, or None for the machine's own credentials.
+def google_key(variables: Mapping[str, str]) -> dict[str, Any] | str | None:
+    """The key in AIRFLOW_CONN_BIGQUERY: its content, the path of its file, or None without one.
 
     Raises `CommandError` when there is a key that cannot be read.
     """
     if variables.get("BIGQUERY_EMULATOR_HOST") or not variables.get("AIRFLOW_CONN_BIGQUERY"):
         return None
-    # Heavy, and not for a local BigQuery.
-    from google.oauth2 import service_account
-
     extra = connection_fields("BIGQUERY", variables["AIRFLOW_CONN_BIGQUERY"]).get("extra") or {}
-    credentials: Any = service_account.Credentials
     try:
         extra = json.loads(extra) if isinstance(extra, str) else extra
         if key := extra.get("keyfile_dict"):
-            info = json.loads(key) if isinstance(key, str) else key
-            return credentials.from_service_account_info(info, scopes=GOOGLE_SCOPES)
-        if path := extra.get("key_path"):
-            return credentials.from_service_account_file(path, scopes=GOOGLE_SCOPES)
+            return dict(json.loads(key) if isinstance(key, str) else key)
+        return extra.get("key_path") or None
+    except (ValueError, TypeError, AttributeError):
+        pass
+    raise _unreadable_key()
+
+
+def google_credentials(variables: Mapping[str, str]) -> Any:
+    """The service account of AIRFLOW_CONN_BIGQUERY, or None for the machine's own credentials.
+
+    Raises `CommandError` when there is a key that cannot be read.
+    """
+    key = google_key(variables)
+    if key is None:
+        return None
+    # Heavy, and not for a local BigQuery.
+    from google.oauth2 import service_account
+
+    credentials: Any = service_account.Credentials
+    try:
+        if isinstance(key, str):
+            return credentials.from_service_account_file(key, scopes=GOOGLE_SCOPES)
+        return credentials.from_service_account_info(key, scopes=GOOGLE_SCOPES)
     except (ValueError, OSError, AttributeError):
         pass
-    else:
-        return None
     # Outside the handler: the error may quote the key.
-    raise CommandError(
+    raise _unreadable_key()
+
+
+def _unreadable_key() -> CommandError:
+    return CommandError(
         "AIRFLOW_CONN_BIGQUERY holds no key that can be read. Run script/connect bigquery again."
     )

@@ -20,7 +20,13 @@ def main() -> int:
         soft_wrap=True,
     )
     is_well = True
-    for check in (checks.check_notion, checks.check_hubspot, checks.check_google, checks.check_bigquery):
+    for check in (
+        checks.check_notion,
+        checks.check_hubspot,
+        checks.check_google,
+        checks.check_bigquery,
+        checks.check_backup,
+    ):
         for finding in check(variables):
             is_well &= finding.is_well
             mark = "[green]✓[/]" if finding.is_well else "[red]✗[/]"

@@ -22,6 +22,16 @@ def run(name: str, command: Callable[[], int]) -> None:
     sys.exit(code)
 
 
+def confirm(is_answered: bool, question: str) -> None:
+    """Go on only after a yes. Raises `CommandError` when it is another answer, or nobody is there to give one."""
+    if is_answered:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError("nobody is there to be asked. Run it again with --yes.")
+    if input(f"{question} Type yes: ").strip() != "yes":
+        raise CommandError("nothing was changed.")
+
+
 def end_on_signals() -> None:
     """End in order, as on Ctrl-C, when the terminal closes or the system asks for it."""
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -130,8 +130,7 @@ def upgraded_warehouse(settings: Settings, environment: Mapping[str, str]) -> bi
     """A client of the warehouse, which is at the code's revision. Raises `CommandError`."""
     try:
         client = connect(settings, configuration.google_credentials(environment))
-        with _environment(environment):
-            schema.upgrade(client)
+        schema.upgrade(client, settings=settings)
     except (GoogleAPICallError, GoogleAuthError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise CommandError(
@@ -177,18 +176,6 @@ def _settings(environment: Mapping[str, str]) -> Settings:
         return read_settings(environment)
     except SettingError as error:
         raise CommandError(str(error)) from None
-
-
-@contextmanager
-def _environment(environment: Mapping[str, str]) -> Iterator[None]:
-    """The revisions read the settings from the process's environment."""
-    before = dict(os.environ)
-    os.environ.update({name: value for name, value in environment.items() if not name.startswith("AIRFLOW")})
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _first_dags() -> list[str]:

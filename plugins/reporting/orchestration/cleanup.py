@@ -2,8 +2,6 @@
 
 import logging
 import os
-import re
-import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,88 +9,31 @@ from pathlib import Path
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
+from reporting import history
 from reporting.settings import read_settings
 
 log = logging.getLogger(__name__)
-# Those that know their DAG; of the others `airflow db clean` takes the rows of every DAG.
-TABLES_BY_DAG = (
-    "dag_run",
-    "job",
-    "log",
-    "task_instance",
-    "task_instance_history",
-    "xcom",
-)
-# Goes with its run by itself. Airflow looks for a column `dag_id` in it, which it does not have.
-CASCADED = frozenset({"deadline"})
-NOT_CLEANED = re.compile(r"did not clean them: \[(.*?)\]")
-PATIENCE_SECONDS = 1800
 
 
 def clean_metadata(before: datetime, dag_ids: Sequence[str]) -> None:
-    """Remove what is older than `before`, of `dag_ids` or of all. Raises `AirflowException` with what Airflow said.
-
-    https://airflow.apache.org/docs/apache-airflow/stable/cli-and-env-variables-ref.html#clean
-    """
-    from reporting.commands.configuration import AIRFLOW_BIN, METADATA
+    """Remove what is older than `before`, of `dag_ids` or of all. Raises `AirflowException` with what Airflow said."""
+    from reporting.commands.configuration import METADATA
 
     address = os.environ.get(METADATA)
     if not address:
         raise AirflowSkipException(
             f"{METADATA} is not set, so this task does not know the metadata database. script/server and script/start set it."
         )
-    only = ["--dag-ids", ",".join(dag_ids), "--tables", ",".join(TABLES_BY_DAG)] if dag_ids else []
-    done = subprocess.run(
-        [
-            AIRFLOW_BIN / "airflow",
-            *("db", "clean", "--yes", "--skip-archive", "--error-on-cleanup-failure"),
-            *("--clean-before-timestamp", before.isoformat()),
-            *only,
-        ],
-        # Airflow gives a task an address that leads nowhere.
-        env=os.environ | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_SECONDS,
-    )
-    for line in done.stdout.splitlines():
-        if line.startswith(("Checking table", "Found")) and "Found 0 " not in line:
+    try:
+        for line in history.clean_runs(address, before, dag_ids, with_others=True):
             log.info(line)
-    refused = NOT_CLEANED.search(done.stderr)
-    is_whole = refused and dag_ids and set(re.findall(r"\w+", refused[1])) <= CASCADED
-    if done.returncode != 0 and not is_whole:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
-        raise AirflowException(f"airflow db clean ended with {done.returncode}:\n{said}")
+    except history.HistoryError as error:
+        raise AirflowException(str(error)) from None
 
 
 def clean_logs(before: datetime, dag_ids: Sequence[str]) -> int:
     """Remove the log files that were last written before that time, of `dag_ids` or all, and return how many."""
-    folder = Path(os.environ["AIRFLOW__LOGGING__BASE_LOG_FOLDER"])
-    roots = [folder / f"dag_id={name}" for name in dag_ids] or [folder]
-    removed = 0
-    for root in roots:
-        # From the leaves up, so that a folder is seen when it is empty.
-        for path, _, names in os.walk(root, topdown=False):
-            for name in names:
-                file = Path(path, name)
-                try:
-                    if file.lstat().st_mtime < before.timestamp():
-                        file.unlink()
-                        removed += 1
-                except FileNotFoundError:
-                    continue
-            _remove_if_empty(Path(path), folder, before)
-    return removed
-
-
-def _remove_if_empty(path: Path, top: Path, before: datetime) -> None:
-    try:
-        # One that a run has just made for its first log is left alone; what was emptied just now goes the next day.
-        if path != top and path.stat().st_ctime < datetime.now(UTC).timestamp() - 3600:
-            path.rmdir()
-    except OSError:
-        return
+    return history.clean_logs(Path(os.environ["AIRFLOW__LOGGING__BASE_LOG_FOLDER"]), before, dag_ids)
 
 
 def clean_landing() -> int:

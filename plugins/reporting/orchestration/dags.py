@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from reporting.entities import ENTITIES, Entity
 from reporting.landing import Refresh
 from reporting.naming import DagId
-from reporting.orchestration import cleanup
+from reporting.orchestration import backup, cleanup
 from reporting.orchestration.callbacks import hide_secrets, task_failed
 from reporting.orchestration.dbt import DbtBuild, DbtSourceFreshness
 from reporting.reports import DAG as REPORT
@@ -182,6 +182,36 @@ def freshness_dag() -> DAG:
         tags=["ops"],
     ) as dag:
         DbtSourceFreshness(task_id="freshness")
+    return dag
+
+
+def backup_dag() -> DAG:
+    """The DAG that keeps dated copies of what cannot be made again."""
+    with DAG(
+        dag_id=str(DagId("ops", "warehouse", "backup", "daily")),
+        description="Keeps dated copies of the warehouse and of Airflow's metadata database.",
+        doc_md=(
+            "### Backup\n\nCopies raw, ops and dbt's snapshots to `REPORTING_BACKUP_URI`, each table only if it changed, and "
+            "dumps the metadata database beside them. All are kept for `REPORTING_BACKUP_DAYS`, then the first of each "
+            "month. `script/restore` brings them back. Without that setting both tasks skip, and **there is no backup**."
+        ),
+        schedule=_daily("17 5 * * *"),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(retries=2),
+        tags=["ops"],
+    ) as dag:
+
+        @task
+        def warehouse() -> dict[str, int]:
+            return backup.keep_warehouse()
+
+        @task
+        def metadata() -> None:
+            backup.keep_metadata()
+
+        warehouse()
+        metadata()
     return dag
 
 

@@ -1,9 +1,6 @@
 """The tasks that start dbt."""
 
-import json
-import os
 import shlex
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -110,18 +107,9 @@ class DbtSourceFreshness(DbtTask):
 
 @contextmanager
 def _keyfile(settings: Settings) -> Iterator[str | None]:
-    """The service account's key of the connection `bigquery` as a file that only this user can read.
-
-    None where there is no key: the local BigQuery wants none, and on Google's machines the machine has its own.
-    """
+    """The key of the connection `bigquery` as a file; None for the local BigQuery, which wants none."""
+    from reporting import dbt
     from reporting.orchestration.connections import service_account_key
 
-    key = None if settings.emulator_host else service_account_key()
-    if not isinstance(key, dict):
-        yield key
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "key.json")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            json.dump(key, file)
+    with dbt.keyfile(None if settings.emulator_host else service_account_key()) as path:
         yield path

@@ -8,6 +8,7 @@ import gzip
 import json
 import logging
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import IO
@@ -18,11 +19,13 @@ from google.cloud import bigquery
 from reporting.entities import Entity
 from reporting.landing import Landing, LandingError, Manifest
 from reporting.settings import Settings
-from reporting.warehouse import drift, ledger, states
+from reporting.sources.base import Page
+from reporting.warehouse import drift, ledger, purged, states
 from reporting.warehouse.client import WarehouseError, run_job
 from reporting.warehouse.ledger import Counts
 from reporting.warehouse.rows import rows_of
 from reporting.warehouse.tables import MERGED_COLUMNS, describe
+from reporting.warehouse.transfer import merged_value, staged_field
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +171,7 @@ def _load_stage(
     name = "stage__" + manifest.run_id.replace("-", "_")
     stage = bigquery.DatasetReference(settings.project, settings.dataset("ops")).table(name)
     config = bigquery.LoadJobConfig(
-        schema=[_staged_field(field) for field in raw.schema if field.name not in MERGED_COLUMNS],
+        schema=[staged_field(field) for field in raw.schema if field.name not in MERGED_COLUMNS],
         source_format=bigquery.SourceFormat.NEWLINE_DELIMITED_JSON,
         write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
     )
@@ -179,7 +182,11 @@ def _load_stage(
 
     # On disk and not in memory: a first load has as many rows as the source.
     with tempfile.TemporaryFile() as file:
-        _write_rows(file, settings, entity, landing, folder, manifest)
+        # An older landing may hold who was purged since.
+        screen = purged.screen(client, settings, entity)
+        pages = screen.pages(landing.pages(folder))
+        _write_rows(file, settings, entity, pages, manifest)
+        screen.tell()
         run_job(client, f"{manifest.run_id}-load", start)
     table = client.get_table(stage)
     table.expires = datetime.now(UTC) + STAGE_LIFETIME
@@ -187,43 +194,15 @@ def _load_stage(
     return stage
 
 
-def _staged_field(field: bigquery.SchemaField) -> bigquery.SchemaField:
-    """JSON travels as text: a load job may take a string for a JSON string or for JSON to parse."""
-    kind = "STRING" if field.field_type == "JSON" else field.field_type
-    inner = tuple(_staged_field(each) for each in field.fields)
-    return bigquery.SchemaField(field.name, kind, field.mode, fields=inner)
-
-
-def _merged_value(field: bigquery.SchemaField) -> str:
-    """The expression that turns a staged value into the raw table's type."""
-    if field.field_type == "JSON":
-        return _parsed(field.name, field.name)
-    if field.field_type == "RECORD" and field.mode == "REPEATED":
-        parts = [
-            _parsed(f"p.{each.name}", each.name) if each.field_type == "JSON" else f"p.{each.name}"
-            for each in field.fields
-        ]
-        return (
-            f"ARRAY(SELECT AS STRUCT {', '.join(parts)} FROM UNNEST({field.name}) AS p WITH OFFSET AS o ORDER BY o) "
-            f"AS {field.name}"
-        )
-    return str(field.name)
-
-
-def _parsed(text: str, name: str) -> str:
-    return f"PARSE_JSON({text}) AS {name}"
-
-
 def _write_rows(
     file: IO[bytes],
     settings: Settings,
     entity: Entity,
-    landing: Landing,
-    folder: str,
+    pages: Iterator[Page],
     manifest: Manifest,
 ) -> None:
     with gzip.open(file, "wt", compresslevel=3, encoding="utf-8") as lines:
-        for row in rows_of(entity, manifest, landing.pages(folder), settings):
+        for row in rows_of(entity, manifest, pages, settings):
             lines.write(json.dumps(row, separators=(",", ":")) + "\n")
 
 
@@ -242,7 +221,7 @@ def _merge(
     is_newer = "S._extracted_at > T._extracted_at"
     sql = f"""
         MERGE `{raw.reference}` T
-        USING (SELECT {", ".join(map(_merged_value, fields))} FROM ({_latest(stage)})) S
+        USING (SELECT {", ".join(map(merged_value, fields))} FROM ({_latest(stage)})) S
         ON T.id = S.id
         WHEN MATCHED AND {is_newer} AND S._payload IS NULL AND (
             T._deleted_at IS NULL

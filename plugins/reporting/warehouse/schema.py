@@ -1,12 +1,16 @@
 """Applies the Alembic revisions: the one function that the DAG, the demo and the tests call."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from google.cloud import bigquery
 
-from reporting.settings import ROOT
+from reporting.settings import ROOT, Settings
 
 
 class DiscardError(Exception):
@@ -21,14 +25,48 @@ def migrations(client: bigquery.Client, discard: bool = False) -> Config:
     return config
 
 
-def upgrade(client: bigquery.Client, revision: str = "head") -> None:
-    """Bring the warehouse to `revision`. Repeating it changes nothing."""
-    command.upgrade(migrations(client), revision)
+def upgrade(client: bigquery.Client, revision: str = "head", settings: Settings | None = None) -> None:
+    """Bring the warehouse to `revision`. Repeating it changes nothing.
+
+    It is the one of `settings`, or without them the one of the process's environment.
+    """
+    with _environment(settings):
+        command.upgrade(migrations(client), revision)
 
 
-def downgrade(client: bigquery.Client, revision: str, discard: bool = False) -> None:
+def knows(client: bigquery.Client, revision: str) -> bool:
+    """Whether this code has that revision."""
+    scripts = ScriptDirectory.from_config(migrations(client))
+    return revision in {each.revision for each in scripts.walk_revisions()}
+
+
+def head(client: bigquery.Client) -> str:
+    """The newest revision of this code."""
+    return str(ScriptDirectory.from_config(migrations(client)).get_current_head())
+
+
+@contextmanager
+def _environment(settings: Settings | None) -> Iterator[None]:
+    """The revisions read the settings from the process's environment, as Airflow's operator has them do."""
+    before = dict(os.environ)
+    if settings:
+        os.environ["REPORTING_BIGQUERY_PROJECT"] = settings.project
+        os.environ["REPORTING_BIGQUERY_LOCATION"] = settings.location
+        os.environ["REPORTING_DATASET_PREFIX"] = settings.dataset_prefix
+        os.environ["BIGQUERY_EMULATOR_HOST"] = settings.emulator_host or ""
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def downgrade(
+    client: bigquery.Client, revision: str, discard: bool = False, settings: Settings | None = None
+) -> None:
     """Take the warehouse back to `revision`. Raises `DiscardError` rather than drop rows, unless `discard`."""
-    command.downgrade(migrations(client, discard), revision)
+    with _environment(settings):
+        command.downgrade(migrations(client, discard), revision)
 
 
 def drop_table(op: Any, table: str) -> None:

@@ -195,6 +195,31 @@ def messages_sent(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
     )
 
 
+def purged_keys(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
+    """Describe in `metadata` the list of who was erased: one row a hashed key."""
+    return sa.Table(
+        "purged_keys",
+        metadata,
+        column(
+            "key_hash",
+            sa.String(),
+            "SHA-256 of the salt and the key of a record or an e-mail address.",
+            required=True,
+        ),
+        column("salt", sa.String(), "What was hashed in front of the key.", required=True),
+        column(
+            "purge_id",
+            sa.String(),
+            "The purge; everything that was erased together has the same.",
+            required=True,
+        ),
+        column("purged_at", sa.TIMESTAMP(), "When the purge began.", required=True),
+        schema=f"{prefix}ops",
+        comment="One row a key that was erased for good. Reads, loads and restores leave out what is here.",
+        bigquery_clustering_fields=["purge_id"],
+    )
+
+
 def describe(prefix: str = "") -> sa.MetaData:
     """Every table of the project, with the datasets' names prefixed by `prefix`."""
     metadata = sa.MetaData()
@@ -204,4 +229,5 @@ def describe(prefix: str = "") -> sa.MetaData:
     dbt_builds(metadata, prefix)
     schema_changes(metadata, prefix)
     messages_sent(metadata, prefix)
+    purged_keys(metadata, prefix)
     return metadata

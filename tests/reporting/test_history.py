@@ -1,0 +1,120 @@
+"""What the clean-up removes: log files, and runs of a real metadata database; tests/production has a year of them."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reporting.commands import cleanup
+from reporting.history import AIRFLOW, HistoryError, clean_logs, count_runs
+from reporting.settings import ROOT
+
+NOW = datetime.now(UTC)
+CANARY = "ops_airflow__canary__ping"
+HABITS = "raw_notion__daily_habits__full"
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    for dag_id in ("one", "two"):
+        for days in (0, 40):
+            file = tmp_path / f"dag_id={dag_id}" / f"run_id={days}" / "attempt=1.log"
+            file.parent.mkdir(parents=True)
+            file.write_text("said")
+            at = (NOW - timedelta(days=days)).timestamp()
+            os.utime(file, (at, at))
+    return tmp_path
+
+
+def left(logs: Path) -> list[str]:
+    return sorted(f"{path.parts[-3]}/{path.parts[-2]}" for path in logs.rglob("*.log"))
+
+
+def test_old_logs_of_every_dag_go(logs: Path) -> None:
+    assert clean_logs(logs, NOW - timedelta(days=30), []) == 2
+    assert left(logs) == ["dag_id=one/run_id=0", "dag_id=two/run_id=0"]
+    assert clean_logs(logs, NOW - timedelta(days=30), []) == 0
+
+
+def test_only_those_of_the_dags_that_are_named(logs: Path) -> None:
+    assert clean_logs(logs, NOW - timedelta(days=30), ["one", "never there"]) == 1
+    assert left(logs) == ["dag_id=one/run_id=0", "dag_id=two/run_id=0", "dag_id=two/run_id=40"]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A metadata database as Airflow makes it."""
+    folder = tmp_path_factory.mktemp("airflow")
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(ROOT),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
+    }
+    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, capture_output=True, check=True, timeout=200)
+    return folder / "airflow.db"
+
+
+def history(database: Path) -> Counter[str]:
+    with closing(sqlite3.connect(database)) as connection:
+        return Counter(
+            dag_id for (dag_id,) in connection.execute("SELECT dag_id FROM log WHERE event = 'any'")
+        )
+
+
+def cleaned(monkeypatch: pytest.MonkeyPatch, database: Path, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["cleanup", *arguments, "--data", str(database.parent)])
+    assert cleanup.main() == 0
+
+
+def test_runs_go_by_dag_and_by_age_after_their_count_was_shown(
+    database: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REPORTING_CONFIG", "/nowhere")
+    monkeypatch.setenv("COLUMNS", "200")
+    with closing(sqlite3.connect(database)) as connection:
+        for dag_id in (CANARY, HABITS):
+            for days in (0, 20, 40, 60):
+                at = (NOW - timedelta(days=days, minutes=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
+                values = (at, dag_id, "any")
+                connection.execute("INSERT INTO log (dttm, dag_id, event) VALUES (?, ?, ?)", values)
+        connection.commit()
+    # Nothing is that old, so that nobody is asked.
+    cleaned(monkeypatch, database, "--dag", CANARY, "--days", "300")
+    assert "There is nothing to remove." in capsys.readouterr().out
+    cleaned(monkeypatch, database, "--dag", CANARY, "--days", "30", "--yes")
+    assert "log       │    2" in capsys.readouterr().out
+    assert history(database) == {CANARY: 2, HABITS: 4}
+    cleaned(monkeypatch, database, "--all", "--yes")
+    assert history(database) == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "say what"),
+        (("--all", "--days", "3"), "--all excludes"),
+        (("--days", "0"), "at least 1"),
+        (("--dag", "Something"), "is no DAG id"),
+    ],
+)
+def test_what_is_not_clear_removes_nothing(
+    arguments: tuple[str, ...],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cleanup", *arguments])
+    with pytest.raises(SystemExit):
+        cleanup.main()
+    assert words in capsys.readouterr().err
+
+
+def test_a_database_that_is_none_is_said(tmp_path: Path) -> None:
+    with pytest.raises(HistoryError, match="airflow db clean ended with 1"):
+        count_runs(f"sqlite:///{tmp_path}/nowhere/airflow.db", NOW, [])
