@@ -17,6 +17,9 @@ class Bucket:
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
+    def makedirs(self, path: str, exist_ok: bool) -> None:
+        """A bucket has no folders."""
+
     def pipe_file(self, path: str, content: bytes, **more: Any) -> None:
         """Note a write."""
         self.asked.append((path, more))

@@ -296,7 +296,14 @@ def test_a_schema_behind_the_code_names_the_dag(reads: Reads, monkeypatch: pytes
 def test_no_stage_table_stays(reads: Reads) -> None:
     reads.load(reads.land([Page(NOON, (notion_page("a"),))]))
     tables = {table.table_id for table in reads.client.list_tables(reads.settings.dataset("ops"))}
-    assert tables == {"alembic_version", "dbt_builds", "schema_changes", "sync_runs"}
+    assert tables == {
+        "alembic_version",
+        "dbt_builds",
+        "messages_sent",
+        "purged_keys",
+        "schema_changes",
+        "sync_runs",
+    }
 
 
 def test_a_file_whose_signature_alone_changed_is_unchanged(reads: Reads) -> None:
