@@ -8,6 +8,7 @@ file is unpacked before it is checked.
 from collections.abc import Callable
 
 from sandbox.bigquery.patches import (
+    catalog_lookup,
     ctas_destination,
     extensions,
     gzip_upload,
@@ -20,6 +21,7 @@ from sandbox.bigquery.patches import (
 
 ALL: dict[str, Callable[[], None]] = {
     "extensions": extensions.apply,
+    "catalog_lookup": catalog_lookup.apply,
     "ctas_destination": ctas_destination.apply,
     "set_struct": set_struct.apply,
     "merge_in_transaction": merge_in_transaction.apply,

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from google.api_core.exceptions import BadRequest, GoogleAPICallError
 from google.cloud import bigquery
 
+from reporting.settings import read_settings
+from reporting.warehouse.client import connect
 from sandbox import serving
 from sandbox.bigquery import server
 
@@ -160,6 +163,65 @@ def refusal(ended: subprocess.CompletedProcess[str]) -> str:
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     return ended.stderr
+
+
+LOOKED_UP = """
+import json, sys
+from pathlib import Path
+from local_bigquery.settings import settings
+settings.data_dir = Path(sys.argv[1]) / "data"
+from local_bigquery.engine import database
+from local_bigquery.catalog import tables
+from sandbox.bigquery.patches import catalog_lookup, extensions
+extensions.apply()
+described = database.objects
+tables_and_views = ("kept", "renamed", "again", "view")
+def modes():
+    return [[[field.name, field.mode] for field in tables.columns("local", "lookup", name)] for name in tables_and_views]
+described_modes = modes()
+catalog_lookup.apply()
+results = [name for name, *_ in described("emulator", "_results")]
+asked = [("local", each) for each in ("lookup", "nothing")] + [("emulator", "_results"), ("nowhere", "lookup")]
+asked += [("local", "lookup", name) for name in ("kept", "view", "Kept", "dropped", "renamed", "again", "x'y")]
+asked += [("emulator", "_results", name) for name in (results[0], "nothing")]
+pairs = [[described(*each), database.objects(*each)] for each in asked]
+print(json.dumps([*pairs, [described_modes, modes()]]))
+"""
+
+
+def test_a_lookup_by_name_finds_what_a_description_of_everything_does(tmp_path: Path) -> None:
+    with server.running(tmp_path) as address, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BIGQUERY_EMULATOR_HOST", address)
+        client = connect(read_settings())
+        client.create_dataset("lookup")
+        for name in ("kept", "dropped", "first", "again"):
+            query(
+                client,
+                f"CREATE TABLE lookup.{name} (n INT64 NOT NULL, m STRUCT<a INT64>, o STRING NOT NULL DEFAULT 'x')",
+            )
+            query(client, f"INSERT INTO lookup.{name} (n) VALUES (1), (2), (3)")
+        query(client, "DELETE FROM lookup.kept WHERE n = 1")
+        query(client, "DROP TABLE lookup.dropped")
+        query(client, "ALTER TABLE lookup.first RENAME TO renamed")
+        query(client, "CREATE OR REPLACE TABLE lookup.again AS SELECT 1 AS n, 2 AS m")
+        query(client, "ALTER TABLE lookup.renamed ALTER COLUMN n DROP NOT NULL")
+        query(client, "CREATE VIEW lookup.view AS SELECT n FROM lookup.kept")
+        query(client, "SELECT 1")
+    done = subprocess.run(
+        [serving.PYTHON, "-c", LOOKED_UP, str(tmp_path)],
+        cwd=serving.ROOT,
+        env={"HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    pairs = json.loads(done.stdout)
+    assert [name for name, *_ in pairs[0][0]] == ["again", "kept", "renamed", "view"]
+    assert pairs[2][0]
+    assert pairs[-1][0][0] == [["n", "REQUIRED"], ["m", "NULLABLE"], ["o", "REQUIRED"]]
+    for described, looked_up in pairs:
+        assert described == looked_up
 
 
 def test_a_port_in_use_is_said_plainly(tmp_path: Path, bigquery_endpoint: str) -> None:
