@@ -128,7 +128,7 @@ def clock_routes() -> list[Route]:
 def control_routes(faults: Callable[[], Faults], counts: Counter[str], store: Kept) -> list[Route]:
     """POST, GET and DELETE /_control/faults, GET /_control/faults/met and /_control/requests.
 
-    POST /_control/mark keeps everything as it is now, and POST /_control/reset brings that back; what faults there
+    POST /_control/faults/held with `held` says whether they wait. POST /_control/mark keeps everything as it is now, and POST /_control/reset brings that back; what faults there
     are left goes.
     """
     marked = sqlite3.connect(":memory:", check_same_thread=False)
@@ -151,6 +151,10 @@ def control_routes(faults: Callable[[], Faults], counts: Counter[str], store: Ke
     async def met(_: Request) -> Response:
         return JSONResponse(dict(faults().met))
 
+    async def hold(request: Request) -> Response:
+        faults().is_held = bool((await request.json())["held"])
+        return JSONResponse({})
+
     async def mark(_: Request) -> Response:
         nonlocal marked_clock
         store.database.backup(marked)
@@ -163,6 +167,7 @@ def control_routes(faults: Callable[[], Faults], counts: Counter[str], store: Ke
         CLOCK.passed = marked_clock
         faults().faults.clear()
         faults().met.clear()
+        faults().is_held = False
         return JSONResponse({})
 
     async def requests(_: Request) -> Response:
@@ -173,6 +178,7 @@ def control_routes(faults: Callable[[], Faults], counts: Counter[str], store: Ke
         Route("/_control/faults", show, methods=["GET"]),
         Route("/_control/faults", clear, methods=["DELETE"]),
         Route("/_control/faults/met", met, methods=["GET"]),
+        Route("/_control/faults/held", hold, methods=["POST"]),
         Route("/_control/mark", mark, methods=["POST"]),
         Route("/_control/reset", reset, methods=["POST"]),
         Route("/_control/requests", requests, methods=["GET"]),

@@ -104,7 +104,9 @@ class Account:
     def change(self, name: str, number: int) -> None:
         """Let one change happen, and note what is gone by it."""
         before = {each: set(self.living(each)) for each in self.entities}
+        self.control("faults/held", {"held": True})
         getattr(self, name)(number)
+        self.control("faults/held", {"held": False})
         for each, keys in before.items():
             self.gone |= {(each, key) for key in keys - set(self.living(each))}
 

@@ -220,26 +220,27 @@ class World(Pipeline):
                 self.figures[f"overlaps: {what}"] += 1
                 self.run(what, table)  # type: ignore[arg-type]
 
-    def settle(self) -> None:
-        """Quiet runs of everything, after which nothing is left to do.
+    def settle(self, *tables: str) -> None:
+        """Quiet runs of these tables (of all without any), after which nothing is left to do.
 
         What changed is in the table before anything is swept, since a sweep would mend what a cursor lost.
         """
-        rows = {table: self.rows(table) for table in self.accounts}
-        for table, account in self.accounts.items():
+        accounts = {table: self.accounts[table] for table in tables or self.accounts}
+        rows = {table: self.rows(table) for table in accounts}
+        for table, account in accounts.items():
             living = account.living(table)
             self.check_tombstones(
                 table, rows[table], {key for key in living if (table, key) not in account.gone}
             )
-        for account in set(self.accounts.values()):
+        for account in dict.fromkeys(accounts.values()):
             account.end_faults()
             # Past every overlap of a cursor with what was read before it.
             account.pass_time(timedelta(hours=3).total_seconds())
-        for table, account in self.accounts.items():
+        for table, account in accounts.items():
             if self.entity(table).has_changed:
                 self.load(table, self.read(table, "changed", PATIENT))
                 account.check_changed(table, self.rows(table))
-        for table in self.accounts:
+        for table in accounts:
             self.load(table, self.read(table, "full", PATIENT))
         again = self.load(table, self.read(table, "full", PATIENT))
         assert not again.has_changes, again
@@ -267,9 +268,10 @@ class World(Pipeline):
         assert len(found) == len(rows), f"{table} has a key twice"
         return found
 
-    def check(self) -> None:
-        """Every raw table is what its source's own record says, and so is what the project notes of its runs."""
-        for table, account in self.accounts.items():
+    def check(self, *tables: str) -> None:
+        """These tables are what their source's own record says, and so is what the project notes of its runs."""
+        for table in tables or self.accounts:
+            account = self.accounts[table]
             rows = self.rows(table)
             account.check(table, rows)
             self.figures["rows compared"] += len(rows)

@@ -59,7 +59,7 @@ class Installation:
         # One task runs at a time, and a build would be before the next victim.
         address = f"{self.production.address}/api/v2/dags/{MART_CHANGED}"
         token = {"Authorization": f"Bearer {self.production.token()}"}
-        httpx.patch(address, json={"is_paused": True}, headers=token).raise_for_status()
+        httpx.patch(address, json={"is_paused": True}, headers=token, timeout=60).raise_for_status()
 
     def close(self) -> None:
         self.production.kill()

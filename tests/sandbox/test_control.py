@@ -50,3 +50,11 @@ def test_faults_are_counted_as_they_are_met(account: Account) -> None:
     assert account.met() == {"503": 2, "429 with Retry-After": 1}
     account.reset()
     assert account.met() == {}
+
+
+def test_a_change_that_a_test_makes_meets_no_fault(account: Account) -> None:
+    account.reset()
+    account.fault(kind="status", status=503)
+    account.change("create", 1)
+    assert account.met() == {}
+    account.end_faults()
