@@ -265,6 +265,7 @@ class World(Pipeline):
         # Read as it lies there, which costs no job.
         rows = list(self.client.list_rows(self.client.get_table(f"{self.settings.dataset('raw')}.{table}")))
         found = {row["id"]: row for row in rows}
+        self.figures["rows doubled"] += len(rows) - len(found)
         assert len(found) == len(rows), f"{table} has a key twice"
         return found
 
@@ -273,6 +274,9 @@ class World(Pipeline):
         for table in tables or self.accounts:
             account = self.accounts[table]
             rows = self.rows(table)
+            lost = set(account.living(table)) - rows.keys()
+            self.figures["rows lost"] += len(lost)
+            assert lost == set(), table
             account.check(table, rows)
             self.figures["rows compared"] += len(rows)
             self._check_properties(table, account)

@@ -136,7 +136,14 @@ PLANTED = (
         "an older read loaded later",
         "google",
         (Change("warehouse/load.py", '"S._extracted_at > T._extracted_at"', '"TRUE"'),),
-        (FULL, step("change", change="edit", number=0), FULL, step("again", number=0, is_replay=False)),
+        (
+            FULL,
+            step("change", change="edit", number=0),
+            # Past the minutes that Google shows a change late.
+            step("wait", minutes=10),
+            FULL,
+            step("again", number=0, is_replay=False),
+        ),
     ),
     Planted(
         "a retry while the first job still runs",
