@@ -20,6 +20,7 @@
 import asyncio
 import json
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -67,6 +68,13 @@ class Fault:
             raise ValueError(f"'{self.kind}' is no fault; the faults are {', '.join(KINDS)}")
         re.compile(self.path)
 
+    @property
+    def name(self) -> str:
+        """The kind; a status by its number, and with how it is worded where that makes a difference."""
+        if self.kind != "status":
+            return self.kind
+        return f"{self.status}" + ("" if self.retry_after is None else " with Retry-After")
+
     def hits(self, scope: Scope) -> bool:
         """Whether this request fails, counting it."""
         if self.times <= 0 or not re.search(self.path, scope["path"]):
@@ -87,6 +95,10 @@ class Faults:
         self.app = app
         self.dialect = dialect
         self.faults: list[Fault] = []
+        # While it is, no request meets a fault: what a test changes by the API is not what is tried.
+        self.is_held = False
+        # How often each kind was met since the last reset; a status under its number.
+        self.met: Counter[str] = Counter()
 
     def ask_for(self, wanted: list[dict[str, Any]]) -> None:
         """Add faults. Raises `ValueError` or `TypeError` for what is none."""
@@ -100,11 +112,13 @@ class Faults:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         fault = None
-        if scope["type"] == "http" and not scope["path"].startswith("/_control"):
+        if scope["type"] == "http" and not self.is_held and not scope["path"].startswith("/_control"):
             fault = next((each for each in self.faults if each.hits(scope)), None)
         if fault is None:
             await self.app(scope, receive, send)
-        elif fault.kind in ("status", "html", "invalid_cursor"):
+            return
+        self.met[fault.name] += 1
+        if fault.kind in ("status", "html", "invalid_cursor"):
             await self._refusal(fault)(scope, receive, send)
         else:
             if fault.kind == "slow":

@@ -7,6 +7,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,8 +16,9 @@ import uvicorn
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sandbox.clock import CLOCK
 from sandbox.faults import Faults
 
 HOST = "127.0.0.1"
@@ -23,6 +26,15 @@ HOST = "127.0.0.1"
 
 class RefusedError(Exception):
     """Why a stand-in does not start."""
+
+
+class Kept(Protocol):
+    """What a stand-in keeps, in one file."""
+
+    database: sqlite3.Connection
+
+    def renew(self) -> None:
+        """Take in that the file is another one."""
 
 
 class Closable(Protocol):
@@ -53,7 +65,9 @@ def serve(name: str, port: int, opened: Callable[[], tuple[ASGIApp, Closable, st
                 name, f"port {port} cannot be used ({error}). End what listens there, or choose another."
             )
         print(f"{name} stand-in on http://{HOST}:{port}{sentence}", flush=True)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+        config = uvicorn.Config(
+            Dated(app), log_level="warning", access_log=False, lifespan="off", date_header=False
+        )
         try:
             asyncio.run(uvicorn.Server(config).serve([listener]))
         except KeyboardInterrupt:
@@ -83,8 +97,42 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
     database.execute("COMMIT")
 
 
-def control_routes(faults: Callable[[], Faults], counts: Counter[str]) -> list[Route]:
-    """POST, GET and DELETE /_control/faults, and GET /_control/requests."""
+class Dated:
+    """Middleware: the Date header is of the stand-in's own clock."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(CLOCK.now(), usegmt=True).encode()
+                message = {**message, "headers": [*message.get("headers", ()), (b"date", date)]}
+            await send(message)
+
+        await self.app(scope, receive, dated)
+
+
+def clock_routes() -> list[Route]:
+    """POST /_control/clock: so many seconds pass at once, until the next start."""
+
+    async def pass_time(request: Request) -> Response:
+        CLOCK.passed += timedelta(seconds=float((await request.json())["seconds"]))
+        return JSONResponse({"now": CLOCK.now().isoformat()})
+
+    return [Route("/_control/clock", pass_time, methods=["POST"])]
+
+
+def control_routes(faults: Callable[[], Faults], counts: Counter[str], store: Kept) -> list[Route]:
+    """POST, GET and DELETE /_control/faults, GET /_control/faults/met and /_control/requests.
+
+    POST /_control/faults/held with `held` says whether they wait. POST /_control/mark keeps everything as it is now, and POST /_control/reset brings that back; what faults there
+    are left goes.
+    """
+    marked = sqlite3.connect(":memory:", check_same_thread=False)
+    marked_clock = timedelta()
 
     async def ask(request: Request) -> Response:
         try:
@@ -100,6 +148,28 @@ def control_routes(faults: Callable[[], Faults], counts: Counter[str]) -> list[R
         faults().faults.clear()
         return JSONResponse([])
 
+    async def met(_: Request) -> Response:
+        return JSONResponse(dict(faults().met))
+
+    async def hold(request: Request) -> Response:
+        faults().is_held = bool((await request.json())["held"])
+        return JSONResponse({})
+
+    async def mark(_: Request) -> Response:
+        nonlocal marked_clock
+        store.database.backup(marked)
+        marked_clock = CLOCK.passed
+        return JSONResponse({})
+
+    async def reset(_: Request) -> Response:
+        marked.backup(store.database)
+        store.renew()
+        CLOCK.passed = marked_clock
+        faults().faults.clear()
+        faults().met.clear()
+        faults().is_held = False
+        return JSONResponse({})
+
     async def requests(_: Request) -> Response:
         return JSONResponse(dict(counts))
 
@@ -107,6 +177,10 @@ def control_routes(faults: Callable[[], Faults], counts: Counter[str]) -> list[R
         Route("/_control/faults", ask, methods=["POST"]),
         Route("/_control/faults", show, methods=["GET"]),
         Route("/_control/faults", clear, methods=["DELETE"]),
+        Route("/_control/faults/met", met, methods=["GET"]),
+        Route("/_control/faults/held", hold, methods=["POST"]),
+        Route("/_control/mark", mark, methods=["POST"]),
+        Route("/_control/reset", reset, methods=["POST"]),
         Route("/_control/requests", requests, methods=["GET"]),
     ]
 

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,16 +12,32 @@ from sandbox.bigquery.server import running
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How many histories the convergence test makes up."""
-    parser.addoption("--histories", type=int, default=12)
+    """What the convergence test makes up, and which warehouse is used."""
+    parser.addoption("--histories", type=int, default=24, help="how many beside the stored ones")
+    parser.addoption("--histories-seed", type=int, default=1, help="other histories")
+    parser.addoption("--bigquery", metavar="ADDRESS", help="a local BigQuery that runs already")
+    parser.addoption("--histories-shrunk", action="store_true", help="make a history that fails shorter")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what the histories were made of."""
+    reports = [each for found in terminalreporter.stats.values() for each in found]
+    for report in reports:
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "figures" and report.when == "call":
+                source, seed, figures = value
+                said = ", ".join(f"{key} {count}" for key, count in sorted(figures.items()))
+                terminalreporter.write_line(f"{source}, seed {seed}: {said}")
 
 
 # The longest files, in an order in which those that wait stand beside those that compute.
 LONG_FILES = (
+    "convergence/test_histories.py",
     "end_to_end/test_demo.py",
     "dbt/test_hubspot.py",
     "end_to_end/test_serving.py",
     "end_to_end/test_rounds.py",
+    "end_to_end/test_crashes.py",
     "convergence/test_kills.py",
     "dbt/test_build.py",
     "people/test_marts.py",
@@ -36,9 +53,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def bigquery_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def bigquery_endpoint(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[str]:
     """The address of a local BigQuery of the file's own: it becomes slower with every statement."""
-    with running(tmp_path_factory.mktemp("bigquery")) as address:
+    if given := request.config.getoption("--bigquery"):
+        yield given
+        return
+    with running(tmp_path_factory.mktemp("bigquery"), threads=1) as address:
         yield address
 
 

@@ -1,6 +1,6 @@
 """A running stand-in for Google Contacts as tests use it: changes made to the account, and readers of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,6 +96,52 @@ def ids(pages: list[Page]) -> list[str]:
 
 def tombstones(pages: list[Page]) -> set[Any]:
     return {each for page in pages for each in page.tombstones}
+
+
+def own(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the contact itself has of a field, without what Google adds about it."""
+    return [
+        {name: value for name, value in each.items() if name != "metadata"}
+        for each in items
+        if each["metadata"]["source"]["type"] == "CONTACT"
+    ]
+
+
+def check_living(rows: Mapping[str, Any], book: AddressBook, kind: str) -> None:
+    """Everybody who exists is among the table's rows, as they are."""
+    for key, each in book.truth(kind).items():
+        row = rows[key]
+        assert row["_deleted_at"] is None, key
+        assert row["updated_at"] == (
+            datetime.fromisoformat(each["updateTime"])
+            if kind == "contacts" or each["fields"]["groupType"] == "USER_CONTACT_GROUP"
+            else None
+        )
+        if kind == "contact_groups":
+            assert (row["name"], row["group_type"]) == (each["fields"]["name"], each["fields"]["groupType"])
+            continue
+        assert row["contact_id"] == each["contactId"]
+        expected = {name: items for name, items in each["fields"].items() if items and name != "photos"}
+        payload = row["_payload"]
+        assert {name: own(payload[name]) for name in expected} == expected
+        assert [each["value"] for each in row["email_addresses"]] == [
+            each["value"] for each in payload.get("emailAddresses", [])
+        ]
+
+
+def check_all(rows: Mapping[str, Any], book: AddressBook, kind: str) -> None:
+    """And nobody else is, and former names lead to the present ones."""
+    check_living(rows, book, kind)
+    truth = book.truth(kind)
+    assert {key for key, row in rows.items() if row["_deleted_at"] is None} == set(truth)
+    for key, each in truth.items():
+        for former in each.get("previousResourceNames", []):
+            led = former
+            while led in rows and rows[led]["_deleted_reason"] == "merged":
+                led = rows[led]["_merged_into_id"]
+            assert led == key or former not in rows
+    for row in rows.values():
+        assert row["_deleted_reason"] in (None, "trashed", "merged", "missing")
 
 
 def assert_no_secret(text: str) -> None:

@@ -146,7 +146,9 @@ class Production:
 
     def token(self, username: str = "admin", password: str = ADMIN_PASSWORD) -> str:
         """A token for the API."""
-        answer = httpx.post(f"{self.address}/auth/token", json={"username": username, "password": password})
+        login = {"username": username, "password": password}
+        # The first request after a start loads much.
+        answer = httpx.post(f"{self.address}/auth/token", json=login, timeout=60)
         answer.raise_for_status()
         return str(answer.json()["access_token"])
 

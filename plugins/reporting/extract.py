@@ -111,7 +111,7 @@ def extract(
                 )
         missing_count = 0
         is_sweep = reader.is_sweep if isinstance(reader, SyncReader) else refresh == "full"
-        is_unchanged = is_sweep and _is_held(client, settings, entity, sweep.digest)
+        is_unchanged = is_sweep and _is_held(client, settings, entity, state, sweep.digest)
         if is_sweep and not is_unchanged:
             live = live_ids(client, settings, entity, started_at)
             missing = sorted(each for each in live - sweep.seen if reader.would_meet(each))
@@ -276,8 +276,8 @@ class _Sweep:
         self._digests[record_id] = digest
 
 
-def _is_held(client: bigquery.Client, settings: Settings, entity: Entity, digest: str) -> bool:
-    # Another machine may have loaded since the states were kept, so a load is spared by those of this round alone.
-    return states.read(client, settings, entity).holds(digest) and states.read(
-        client, settings, entity, ROUND
-    ).holds(digest)
+def _is_held(
+    client: bigquery.Client, settings: Settings, entity: Entity, state: states.State, digest: str
+) -> bool:
+    # Since the state was read, or kept, the table may have been loaded, so a load is spared by one of this round alone.
+    return state.holds(digest) and states.read(client, settings, entity, ROUND).holds(digest)

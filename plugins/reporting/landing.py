@@ -7,6 +7,7 @@ The manifest is written last, so a landing with a manifest is whole, and one wit
 used once: nothing here is ever overwritten.
 """
 
+import errno
 import gzip
 import io
 import json
@@ -30,6 +31,8 @@ UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error)
 LINES_PER_PART = 20_000
 # How a run's id ends.
 RUN_TIME = "%Y%m%dT%H%M%S%f"
+# A disk is full, or what this user may use of it.
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 Refresh = Literal["full", "changed"]
 # What the ledger says of a run: a replay is a load of an earlier run's landing.
@@ -117,11 +120,16 @@ class Landing:
     def writer(self, folder: str, begun: "Parts | None" = None) -> "LandingWriter":
         """A context manager that keeps pages; without `finish` the landing stays without a manifest.
 
-        With `begun` it goes on after the parts of another landing, of which it takes copies.
+        With `begun` it goes on after the parts of another landing, of which it takes copies. Raises `LandingError`
+        where there is no room.
         """
         writer = LandingWriter(self._files, f"{self._root}/{folder}")
         if begun is not None:
-            writer.copy(f"{self._root}/{begun.folder}", begun)
+            try:
+                writer.copy(f"{self._root}/{begun.folder}", begun)
+            except OSError as error:
+                raise_if_full(error, f"{self._root}/{folder}")
+                raise
         return writer
 
     def discard(self, before: datetime) -> int:
@@ -313,7 +321,7 @@ class Parts:
 
 
 class LandingWriter:
-    """Writes one landing; memory does not grow with the number of pages."""
+    """Writes one landing; memory does not grow with the number of pages. Raises `LandingError` when the disk is full."""
 
     def __init__(self, files: Any, root: str) -> None:
         self._files = files
@@ -331,8 +339,16 @@ class LandingWriter:
         self._files.makedirs(self._root, exist_ok=True)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            self._stack.close()
+        except OSError as unwritten:
+            # What is left in memory meets the full disk once more.
+            raise_if_full(unwritten, self._root)
+            raise
+        finally:
+            if isinstance(error, OSError):
+                raise_if_full(error, self._root)
 
     def keep(self, page: Page) -> None:
         """Append one page."""
@@ -375,6 +391,16 @@ class LandingWriter:
             self._lines_in_part = 0
         self._out.write(line + "\n")
         self._lines_in_part += 1
+
+
+def raise_if_full(error: OSError, where: str) -> None:
+    """Raise `LandingError` in place of an error that says no more than that a disk is full."""
+    if error.errno in FULL:
+        raise LandingError(
+            f"there is no room for what is read: {where} could not be written ({error.strerror}). Nothing was lost and "
+            "nothing was loaded. Free some space, keep landings for fewer days (REPORTING_LANDING_DAYS) or elsewhere "
+            "(REPORTING_LANDING_URI), and clear the extract task."
+        ) from error
 
 
 def _begun_at(folder: str) -> datetime:

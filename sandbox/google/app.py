@@ -317,7 +317,7 @@ def app_of(store: Store, client: Client, behaviour: Behaviour) -> ASGIApp:
         _route("/o/oauth2/v2/auth", "GET", authorization.consent),
         _route("/token", "POST", authorization.token),
         _route("/revoke", "POST", authorization.revoke),
-        *control_routes(lambda: faults, counts),
+        *control_routes(lambda: faults, counts, store),
         _route("/_control/state", "GET", control.state),
         _route("/_control/truth", "GET", control.truth),
         _route("/_control/people", "POST", control.create),

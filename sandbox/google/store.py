@@ -3,12 +3,13 @@
 import json
 import secrets
 import sqlite3
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sandbox.clock import CLOCK
 from sandbox.google.schema import GROUPS, PEOPLE, Json
 from sandbox.stand_in import transaction
 
@@ -45,6 +46,7 @@ ORDERS = {
 }
 EVER = 2**62
 SECOND = 1_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,73 +63,77 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(
+        self.database = sqlite3.connect(
             folder / "google.sqlite", isolation_level=None, check_same_thread=False
         )
-        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + TABLES)
-        self._database.row_factory = sqlite3.Row
+        self.database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + TABLES)
+        self.database.row_factory = sqlite3.Row
         if self.setting("secret") is None:
             self.set("secret", secrets.token_hex(16))
         self.secret = self.setting("secret") or ""
-        self._offset = int(self.setting("clock") or 0)
+        self.renew()
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        self.database.close()
 
     def now(self) -> int:
         """This instant, as the stand-in's clock has it."""
-        return time.time_ns() // 1000 + self._offset
+        return (CLOCK.now() - EPOCH) // timedelta(microseconds=1)
+
+    def renew(self) -> None:
+        """Take in that the file is another one."""
+        CLOCK.passed = timedelta(microseconds=int(self.setting("clock") or 0))
 
     def move_clock(self, seconds: float) -> None:
         """Let so much time pass at once; kept, so that a restart does not turn it back."""
-        self._offset += round(seconds * SECOND)
-        self.set("clock", str(self._offset))
+        CLOCK.passed += timedelta(seconds=seconds)
+        self.set("clock", str(CLOCK.passed // timedelta(microseconds=1)))
 
     def parameters(self) -> dict[str, str]:
         """What the account was filled with; empty while it is new."""
-        return {row["name"]: row["value"] for row in self._database.execute("SELECT * FROM parameters")}
+        return {row["name"]: row["value"] for row in self.database.execute("SELECT * FROM parameters")}
 
     def setting(self, name: str) -> str | None:
         """A value that outlives a restart."""
-        row = self._database.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        row = self.database.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row["value"])
 
     def set(self, name: str, value: str) -> None:
         """Keep a value."""
-        self._database.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+        self.database.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 
     def fill(self, parameters: dict[str, str], people: Iterable[Json], groups: Iterable[Json]) -> None:
         """Write the sample at once or not at all; sync reads see it without a delay."""
-        with transaction(self._database):
-            self._database.executemany("INSERT INTO parameters VALUES (?, ?)", parameters.items())
+        with transaction(self.database):
+            self.database.executemany("INSERT INTO parameters VALUES (?, ?)", parameters.items())
             for kind, records in ((GROUPS, groups), (PEOPLE, people)):
                 for record in records:
                     self._write(kind, record, 0)
 
     def put(self, kind: str, *records: Json) -> None:
         """Write new versions of records, all or none."""
-        last = self._database.execute("SELECT MAX(written) FROM history").fetchone()[0]
+        last = self.database.execute("SELECT MAX(written) FROM history").fetchone()[0]
         # A clock of the machine that was turned back must not hide what was written.
         at = max(self.now(), (last or 0) + 1)
-        with transaction(self._database):
+        with transaction(self.database):
             for record in records:
                 self._write(kind, {**record, "updated": at}, at)
 
     def next_id(self, kind: str) -> int:
         """An id that no record has had."""
         sql = "SELECT MAX(id) FROM (SELECT id FROM history WHERE kind = ? UNION ALL SELECT ?)"
-        return int(self._database.execute(sql, (kind, 1 << 40)).fetchone()[0]) + 1
+        return int(self.database.execute(sql, (kind, 1 << 40)).fetchone()[0]) + 1
 
     def named(self, name: str) -> Version | None:
         """The latest version of the record that has or had this resource name."""
         sql = "SELECT version, body FROM history JOIN names USING (kind, id) WHERE name = ? ORDER BY version DESC LIMIT 1"
-        row = self._database.execute(sql, (name,)).fetchone()
+        row = self.database.execute(sql, (name,)).fetchone()
         return _version(row) if row else None
 
     def horizon(self, at: int) -> int:
         """The last version that was written until then."""
-        row = self._database.execute("SELECT MAX(version) FROM history WHERE written <= ?", (at,)).fetchone()
+        row = self.database.execute("SELECT MAX(version) FROM history WHERE written <= ?", (at,)).fetchone()
         return int(row[0] or 0)
 
     def select(
@@ -148,7 +154,7 @@ class Store:
             where += f" AND ({ORDERS[order]}, id) > (?, ?)"
             values += tuple(after)
         sql = f"SELECT version, body, {ORDERS[order]} AS place {LATEST} WHERE {where} ORDER BY place, id LIMIT ?"
-        return [_version(row) for row in self._database.execute(sql, (kind, horizon, *values, limit))]
+        return [_version(row) for row in self.database.execute(sql, (kind, horizon, *values, limit))]
 
     def every(self, kind: str) -> list[Version]:
         """The latest version of every record, deleted ones too."""
@@ -158,7 +164,7 @@ class Store:
         """How many records `select` finds without a place and a limit."""
         where, values = self._changed(since)
         sql = f"SELECT COUNT(*) {LATEST} WHERE {where}"
-        return int(self._database.execute(sql, (kind, horizon, *values)).fetchone()[0])
+        return int(self.database.execute(sql, (kind, horizon, *values)).fetchone()[0])
 
     def member_counts(self) -> dict[str, int]:
         """How many people are in a group, by its resource name."""
@@ -166,14 +172,14 @@ class Store:
             "SELECT json_extract(value, '$.contactGroupMembership.contactGroupResourceName') AS name, "
             f"COUNT(*) AS members {LATEST}, json_each(body, '$.fields.memberships') WHERE NOT deleted GROUP BY 1"
         )
-        found = {row["name"]: row["members"] for row in self._database.execute(sql, (PEOPLE, EVER))}
+        found = {row["name"]: row["members"] for row in self.database.execute(sql, (PEOPLE, EVER))}
         return {**found, f"{GROUPS}/all": self.count(PEOPLE)}
 
     def grant(self, kind: str, token: str, body: Json, lifetime: float | None = None) -> None:
         """Keep a token or a code; one that is known, revoked or not, stays as it is."""
         now = self.now()
         expires = None if lifetime is None else now + round(lifetime * SECOND)
-        self._database.execute(
+        self.database.execute(
             "INSERT OR IGNORE INTO grants VALUES (?, ?, ?, ?, ?)",
             (token, kind, now, expires, json.dumps(body)),
         )
@@ -181,23 +187,23 @@ class Store:
     def granted(self, kind: str, token: str) -> tuple[Json, bool] | None:
         """What a token stands for, and whether it still does; None for an unknown one."""
         sql = "SELECT body, expires FROM grants WHERE kind = ? AND token = ?"
-        row = self._database.execute(sql, (kind, token)).fetchone()
+        row = self.database.execute(sql, (kind, token)).fetchone()
         if row is None:
             return None
         return json.loads(row["body"]), row["expires"] is None or row["expires"] > self.now()
 
     def revoke(self, refresh_token: str) -> None:
         """End a refresh token, and the access tokens that it gave."""
-        with transaction(self._database):
-            self._database.execute("UPDATE grants SET expires = 0 WHERE token = ?", (refresh_token,))
-            self._database.execute(
+        with transaction(self.database):
+            self.database.execute("UPDATE grants SET expires = 0 WHERE token = ?", (refresh_token,))
+            self.database.execute(
                 "UPDATE grants SET expires = 0 WHERE kind = 'access' AND json_extract(body, '$.refresh_token') = ?",
                 (refresh_token,),
             )
 
     def end(self, kind: str, token: str) -> None:
         """End a code or a token alone."""
-        self._database.execute("UPDATE grants SET expires = 0 WHERE kind = ? AND token = ?", (kind, token))
+        self.database.execute("UPDATE grants SET expires = 0 WHERE kind = ? AND token = ?", (kind, token))
 
     def _changed(self, since: int | None) -> tuple[str, tuple[Any, ...]]:
         return ("NOT deleted", ()) if since is None else ("version > ?", (since,))
@@ -209,8 +215,8 @@ class Store:
         )
         body = json.dumps(record, separators=(",", ":"))
         key = (kind, record["id"], written, record["updated"], record["deleted"])
-        self._database.execute(INSERT, (*key, first, last, body))
-        self._database.execute(
+        self.database.execute(INSERT, (*key, first, last, body))
+        self.database.execute(
             "INSERT OR REPLACE INTO names VALUES (?, ?, ?)", (record["name"], kind, record["id"])
         )
 

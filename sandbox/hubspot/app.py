@@ -25,9 +25,9 @@ from sandbox.hubspot.schema import (
     definition,
     modified_property,
 )
-from sandbox.hubspot.search import search
-from sandbox.hubspot.store import Store, iso, shown
-from sandbox.stand_in import control_routes
+from sandbox.hubspot.search import CAP, search
+from sandbox.hubspot.store import Store, iso, now_ms, shown
+from sandbox.stand_in import clock_routes, control_routes
 
 DATED = "2026-09"
 LIST_LIMIT = 100
@@ -49,8 +49,16 @@ Answer = Callable[[Request], Awaitable[Any]]
 class Gate:
     """Middleware: token, length of the query string and the rate limits; counts requests."""
 
-    def __init__(self, app: ASGIApp, token: str | None, per_window: int | None, counts: Counter[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        token: str | None,
+        per_window: int | None,
+        counts: Counter[str],
+        monotonic: Callable[[], float],
+    ) -> None:
         self.app, self.token, self.per_window, self.counts = app, token, per_window, counts
+        self._monotonic = monotonic
         self._sent: deque[float] = deque()
         self._searched: deque[float] = deque()
 
@@ -69,16 +77,18 @@ class Gate:
         if len(request.url.query) > LONGEST_QUERY:
             return Response("Request-URI Too Long", 414)
         if self.per_window:
-            if _is_over(self._sent, self.per_window, WINDOW_SECONDS):
+            now = self._monotonic()
+            if _is_over(self._sent, self.per_window, WINDOW_SECONDS, now):
                 return rate_limited("TEN_SECONDLY_ROLLING")
-            if request.url.path.endswith("/search") and _is_over(self._searched, SEARCHES_PER_SECOND, 1.0):
+            if request.url.path.endswith("/search") and _is_over(
+                self._searched, SEARCHES_PER_SECOND, 1.0, now
+            ):
                 return rate_limited("SECONDLY")
         return None
 
 
-def _is_over(sent: deque[float], limit: int, seconds: float) -> bool:
+def _is_over(sent: deque[float], limit: int, seconds: float, now: float) -> bool:
     """Whether another request within the rolling window is too many; counts it if not."""
-    now = time.monotonic()
     while sent and sent[0] <= now - seconds:
         sent.popleft()
     if len(sent) >= limit:
@@ -91,7 +101,8 @@ class HubSpot:
     """The endpoints over one store. `lag` is how many seconds the search is behind."""
 
     def __init__(self, store: Store, lag: float, scopes: frozenset[str] | None) -> None:
-        self.store, self.lag_ms, self.scopes = store, round(lag * 1000), scopes
+        self.store, self.scopes = store, scopes
+        self.lag_ms, self.search_cap = round(lag * 1000), CAP
 
     async def listed(self, request: Request) -> Json:
         """GET objects: in the order of ids, which no change moves."""
@@ -143,7 +154,7 @@ class HubSpot:
         """POST search."""
         kind, body = self._kind(request), await _body(request)
         types = {each["name"]: each["type"] for each in self.store.definitions(kind)}
-        answer = search(self.store, kind, body, self.lag_ms, types)
+        answer = search(self.store, kind, body, types, self.lag_ms, self.search_cap)
         names = tuple(body.get("properties") or ())
         return {**answer, "results": [self._shown(each, names) for each in answer["results"]]}
 
@@ -314,6 +325,10 @@ class HubSpot:
             for each in self.store.select(kind, "1", (), "id", -1)
         ]
 
+    async def every_association(self, _: Request) -> Any:
+        """Every association in both directions, for tests: from, id, to, id, category and type."""
+        return self.store.every_link()
+
     async def restored(self, request: Request) -> Any:
         """Restore a record, which the API cannot do."""
         record = self.store.record(self._kind(request), _id(request.path_params["key"]))
@@ -321,6 +336,13 @@ class HubSpot:
             raise ApiError(404, "resource not found")
         self.store.restore(record)
         return {"restored": True}
+
+    async def limited(self, request: Request) -> Any:
+        """Set how many seconds the search is behind, and how many results it pages through."""
+        body = await _body(request)
+        self.lag_ms = round(float(body.get("lag") or 0) * 1000)
+        self.search_cap = int(body.get("cap") or CAP)
+        return {"lag": self.lag_ms / 1000, "cap": self.search_cap}
 
     def _kind(self, request: Request) -> str:
         return self._allowed(request.path_params["kind"])
@@ -390,6 +412,7 @@ def app_of(
     per_window: int | None = None,
     lag: float = 0.0,
     scopes: frozenset[str] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> ASGIApp:
     """The stand-in over `store`. `per_window` is requests in ten seconds, `scopes` all that the token has."""
     portal = HubSpot(store, lag, scopes)
@@ -447,14 +470,17 @@ def app_of(
         }
 
     routes += [
-        *control_routes(lambda: faults, counts),
+        *control_routes(lambda: faults, counts, store),
+        *clock_routes(),
         _route("/_control/state", "GET", state),
         _route("/_control/truth/{kind}", "GET", portal.truth),
+        _route("/_control/associations", "GET", portal.every_association),
+        _route("/_control/search", "POST", portal.limited),
         _route("/_control/restore/{kind}/{key}", "POST", portal.restored),
     ]
     faults = Faults(Starlette(routes=routes), HubSpotDialect())
     # A request that meets a fault counts against the limits, too.
-    return Gate(faults, token, per_window, counts)
+    return Gate(faults, token, per_window, counts, monotonic)
 
 
 def _route(path: str, method: str, answer: Answer, status: int = 200) -> Route:
@@ -478,7 +504,7 @@ async def _body(request: Request) -> Json:
 
 
 def _batch(results: list[Json]) -> Json:
-    at = iso(round(time.time() * 1000))
+    at = iso(now_ms())
     return {"status": "COMPLETE", "results": results, "startedAt": at, "completedAt": at}
 
 

@@ -15,13 +15,15 @@ CAP = 10_000
 ORDERED = {"EQ": "=", "GT": ">", "GTE": ">=", "LT": "<", "LTE": "<="}
 
 
-def search(store: Store, kind: str, body: Json, lag_ms: int, types: dict[str, str]) -> Json:
+def search(
+    store: Store, kind: str, body: Json, types: dict[str, str], lag_ms: int = 0, cap: int = CAP
+) -> Json:
     """One page of results. Raises `ApiError` for a body that HubSpot refuses, and past the cap."""
     limit, after = _number(body, "limit", 10), _number(body, "after", 0)
     if not 1 <= limit <= LIMIT:
         raise ApiError(400, f"Invalid input JSON: limit must be between 1 and {LIMIT}")
-    if after + limit > CAP:
-        raise ApiError(400, f"Paging past {CAP} results is not supported: offset {after}")
+    if after + limit > cap:
+        raise ApiError(400, f"Paging past {cap} results is not supported: offset {after}")
     visible = now_ms() - lag_ms
     groups = body.get("filterGroups") or []
     sort = (body.get("sorts") or [{"propertyName": created_property(kind), "direction": "ASCENDING"}])[0]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sandbox.clock import CLOCK
 from sandbox.hubspot.schema import (
     PRIMARY,
     PROPERTIES,
@@ -38,7 +39,7 @@ FIRST_ID = 1001
 
 def now_ms() -> int:
     """This instant in milliseconds, HubSpot's resolution."""
-    return int(datetime.now(UTC).timestamp() * 1000)
+    return int(CLOCK.now().timestamp() * 1000)
 
 
 def iso(milliseconds: int) -> str:
@@ -54,19 +55,22 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(
+        self.database = sqlite3.connect(
             folder / "hubspot.sqlite", isolation_level=None, check_same_thread=False
         )
-        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + TABLES)
-        self._database.row_factory = sqlite3.Row
+        self.database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + TABLES)
+        self.database.row_factory = sqlite3.Row
+
+    def renew(self) -> None:
+        """Take in that the file is another one: nothing of it is kept elsewhere."""
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        self.database.close()
 
     def parameters(self) -> dict[str, str]:
         """What the portal was filled with; empty while it is new."""
-        return {row["name"]: row["value"] for row in self._database.execute("SELECT * FROM parameters")}
+        return {row["name"]: row["value"] for row in self.database.execute("SELECT * FROM parameters")}
 
     def fill(
         self,
@@ -75,9 +79,9 @@ class Store:
         links: Iterable[tuple[str, int, str, int, bool]],
     ) -> None:
         """Write the sample at once or not at all. A link is (from, id, to, id, is primary)."""
-        with transaction(self._database):
-            self._database.executemany("INSERT INTO parameters VALUES (?, ?)", parameters.items())
-            self._database.executemany(
+        with transaction(self.database):
+            self.database.executemany("INSERT INTO parameters VALUES (?, ?)", parameters.items())
+            self.database.executemany(
                 "INSERT INTO definitions VALUES (?, ?, ?)",
                 (
                     (kind, name, json.dumps(definition(name, value)))
@@ -85,7 +89,7 @@ class Store:
                     for name, value in properties.items()
                 ),
             )
-            self._database.executemany(
+            self.database.executemany(
                 f"INSERT INTO records ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", map(_row, records)
             )
             for from_kind, from_id, to_kind, to_id, is_primary in links:
@@ -93,7 +97,7 @@ class Store:
 
     def record(self, kind: str, key: int) -> Json | None:
         """A record, archived or not; a merged one is itself here."""
-        row = self._database.execute(
+        row = self.database.execute(
             f"SELECT {COLUMNS} FROM records WHERE kind = ? AND id = ?", (kind, key)
         ).fetchone()
         return _record(row) if row else None
@@ -103,19 +107,19 @@ class Store:
     ) -> list[Json]:
         """Records by a condition on the columns."""
         sql = f"SELECT {COLUMNS} FROM records WHERE kind = ? AND {where} ORDER BY {order} LIMIT ? OFFSET ?"
-        return [_record(row) for row in self._database.execute(sql, (kind, *parameters, limit, offset))]
+        return [_record(row) for row in self.database.execute(sql, (kind, *parameters, limit, offset))]
 
     def count(self, kind: str, where: str, parameters: tuple[Any, ...]) -> int:
         """How many records meet a condition on the columns."""
         sql = f"SELECT COUNT(*) FROM records WHERE kind = ? AND {where}"
-        return int(self._database.execute(sql, (kind, *parameters)).fetchone()[0])
+        return int(self.database.execute(sql, (kind, *parameters)).fetchone()[0])
 
     def create(self, kind: str, properties: dict[str, str | None], at: int | None = None) -> Json:
         """A new record."""
         at = now_ms() if at is None else at
         made = {
             "kind": kind,
-            "id": self._database.execute(
+            "id": self.database.execute(
                 "SELECT COALESCE(MAX(id), ?) + 1 FROM records", (FIRST_ID,)
             ).fetchone()[0],
             "created": at,
@@ -124,7 +128,7 @@ class Store:
             "merged_into": None,
             "properties": properties,
         }
-        with transaction(self._database):
+        with transaction(self.database):
             self._put(made)
         return made
 
@@ -136,25 +140,25 @@ class Store:
             if value not in (None, "")
         }
         changed = {**record, "properties": kept, "modified": now_ms() if at is None else at}
-        with transaction(self._database):
+        with transaction(self.database):
             self._put(changed)
         return changed
 
     def archive(self, record: Json) -> None:
         """Put into the recycling bin, which does not count as a modification."""
-        with transaction(self._database):
+        with transaction(self.database):
             self._put({**record, "archived": now_ms()})
             self._unlink(record["kind"], record["id"])
 
     def restore(self, record: Json) -> None:
         """Take out of the recycling bin; its associations stay gone."""
-        with transaction(self._database):
+        with transaction(self.database):
             self._put({**record, "archived": None})
 
     def erase(self, record: Json) -> None:
         """A privacy delete: nothing of it is left."""
-        with transaction(self._database):
-            self._database.execute(
+        with transaction(self.database):
+            self.database.execute(
                 "DELETE FROM records WHERE kind = ? AND id = ?", (record["kind"], record["id"])
             )
             self._unlink(record["kind"], record["id"])
@@ -169,15 +173,15 @@ class Store:
         at = now_ms()
         properties = {**loser["properties"], **winner["properties"], "hs_merged_object_ids": names}
         won = {**winner, "properties": properties, "modified": at}
-        with transaction(self._database):
+        with transaction(self.database):
             self._put(won)
             self._put({**loser, "merged_into": winner["id"]})
             # Whoever was merged into the loser earlier now leads to the winner, too.
-            self._database.execute(
+            self.database.execute(
                 "UPDATE records SET merged_into = ? WHERE kind = ? AND merged_into = ?",
                 (winner["id"], winner["kind"], loser["id"]),
             )
-            links = self._database.execute(
+            links = self.database.execute(
                 "SELECT to_kind, to_id FROM associations WHERE from_kind = ? AND from_id = ?",
                 (loser["kind"], loser["id"]),
             ).fetchall()
@@ -188,42 +192,42 @@ class Store:
 
     def definitions(self, kind: str) -> list[Json]:
         """The properties of a type."""
-        rows = self._database.execute("SELECT body FROM definitions WHERE kind = ? ORDER BY name", (kind,))
+        rows = self.database.execute("SELECT body FROM definitions WHERE kind = ? ORDER BY name", (kind,))
         return [json.loads(row["body"]) for row in rows]
 
     def define(self, kind: str, body: Json) -> None:
         """Add a property, or replace its definition."""
-        with transaction(self._database):
-            self._database.execute(
+        with transaction(self.database):
+            self.database.execute(
                 "INSERT OR REPLACE INTO definitions VALUES (?, ?, ?)", (kind, body["name"], json.dumps(body))
             )
 
     def undefine(self, kind: str, name: str) -> bool:
         """Remove a property; False when there was none."""
-        with transaction(self._database):
+        with transaction(self.database):
             sql = "DELETE FROM definitions WHERE kind = ? AND name = ?"
-            return self._database.execute(sql, (kind, name)).rowcount > 0
+            return self.database.execute(sql, (kind, name)).rowcount > 0
 
     def link(self, from_kind: str, from_id: int, to_kind: str, to_id: int, is_primary: bool = False) -> None:
         """Associate two records, in both directions; neither counts as modified."""
-        with transaction(self._database):
+        with transaction(self.database):
             self._link(from_kind, from_id, to_kind, to_id, is_primary)
 
     def unlink(self, from_kind: str, from_id: int, to_kind: str, to_id: int) -> None:
         """Take an association away, in both directions."""
-        with transaction(self._database):
+        with transaction(self.database):
             for one, first, other, second in (
                 (from_kind, from_id, to_kind, to_id),
                 (to_kind, to_id, from_kind, from_id),
             ):
-                self._database.execute(
+                self.database.execute(
                     "DELETE FROM associations WHERE from_kind = ? AND from_id = ? AND to_kind = ? AND to_id = ?",
                     (one, first, other, second),
                 )
 
     def links(self, from_kind: str, from_id: int, to_kind: str) -> list[tuple[int, list[Label]]]:
         """The records that one is associated with, each with its labels."""
-        rows = self._database.execute(
+        rows = self.database.execute(
             "SELECT to_id, type_id, category, label FROM associations "
             "WHERE from_kind = ? AND from_id = ? AND to_kind = ? ORDER BY to_id, type_id",
             (from_kind, from_id, to_kind),
@@ -233,8 +237,13 @@ class Store:
             found.setdefault(row["to_id"], []).append(Label(row["type_id"], row["category"], row["label"]))
         return list(found.items())
 
+    def every_link(self) -> list[tuple[Any, ...]]:
+        """Every association, in both directions."""
+        sql = "SELECT from_kind, from_id, to_kind, to_id, category, type_id FROM associations"
+        return [tuple(row) for row in self.database.execute(sql)]
+
     def _put(self, record: Json) -> None:
-        self._database.execute(
+        self.database.execute(
             f"INSERT OR REPLACE INTO records ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", _row(record)
         )
 
@@ -246,13 +255,13 @@ class Store:
             labels = [Label(UNLABELLED[one, other])]
             if is_primary and (one, other) in PRIMARY:
                 labels.append(PRIMARY[one, other])
-            self._database.executemany(
+            self.database.executemany(
                 "INSERT OR IGNORE INTO associations VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(one, first, other, second, each.type_id, each.category, each.label) for each in labels],
             )
 
     def _unlink(self, kind: str, key: int) -> None:
-        self._database.execute(
+        self.database.execute(
             "DELETE FROM associations WHERE (from_kind = ? AND from_id = ?) OR (to_kind = ? AND to_id = ?)",
             (kind, key, kind, key),
         )

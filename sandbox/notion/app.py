@@ -7,7 +7,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any, Never
 from urllib.parse import unquote
 
@@ -18,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox.clock import CLOCK
 from sandbox.faults import Faults
 from sandbox.notion import schema, values
 from sandbox.notion.errors import NotionDialect, error
@@ -25,7 +25,7 @@ from sandbox.notion.query import InvalidQueryError, Property, ordered
 from sandbox.notion.schema import InvalidSchemaError
 from sandbox.notion.store import BOT, Store
 from sandbox.notion.values import InvalidValueError, Json
-from sandbox.stand_in import control_routes
+from sandbox.stand_in import clock_routes, control_routes
 
 VERSIONS = ("2025-09-03", "2026-03-11")
 IN_TRASH_SINCE = "2026-03-11"
@@ -49,11 +49,17 @@ class Gate:
     """Middleware: token, version and rate limit, in the order in which Notion minds them; counts requests."""
 
     def __init__(
-        self, app: ASGIApp, token: str | None, per_second: float | None, counts: Counter[str]
+        self,
+        app: ASGIApp,
+        token: str | None,
+        per_second: float | None,
+        counts: Counter[str],
+        monotonic: Callable[[], float],
     ) -> None:
         self.app, self.token, self.per_second, self.counts = app, token, per_second, counts
+        self._monotonic = monotonic
         self._allowance = self._burst = (per_second or 0) * 3
-        self._seen_at = time.monotonic()
+        self._seen_at = monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -87,7 +93,7 @@ class Gate:
         """Seconds until the next request is welcome: an average over a few seconds."""
         if not self.per_second:
             return 0.0
-        now = time.monotonic()
+        now = self._monotonic()
         self._allowance = min(self._burst, self._allowance + (now - self._seen_at) * self.per_second)
         self._seen_at = now
         if self._allowance < 1:
@@ -101,6 +107,7 @@ class Notion:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.query_cap = QUERY_CAP
         self._orderings: dict[Any, list[str]] = {}
 
     async def me(self, request: Request) -> Json:
@@ -158,7 +165,7 @@ class Notion:
                 source["title"] = values.written("title", body["title"], {})
         except (AttributeError, InvalidSchemaError, InvalidValueError) as wrong:
             raise ApiError(400, f"body failed validation: {wrong}") from None
-        source["last_edited_time"] = values.iso_minute(datetime.now(UTC))
+        source["last_edited_time"] = values.iso_minute(CLOCK.now())
         self.store.save_data_source(source)
         return self._data_source(source, request)
 
@@ -173,15 +180,15 @@ class Notion:
                 first = ids.index(cursor)
             except ValueError:
                 raise ApiError(400, f"The start_cursor provided is invalid: {cursor}") from None
-        last = min(first + size, QUERY_CAP, len(ids))
+        last = min(first + size, self.query_cap, len(ids))
         wanted = request.query_params.getlist("filter_properties")
         pages = self.store.pages_by_id(ids[first:last])
         answer = _list_of(
             [self._page(page, source, request, wanted) for page in pages], "page_or_data_source"
         )
-        if last < min(len(ids), QUERY_CAP):
+        if last < min(len(ids), self.query_cap):
             answer |= {"has_more": True, "next_cursor": ids[last]}
-        elif len(ids) > QUERY_CAP:
+        elif len(ids) > self.query_cap:
             answer["request_status"] = {
                 "type": "incomplete",
                 "incomplete_reason": "query_result_limit_reached",
@@ -251,7 +258,7 @@ class Notion:
             items = [(each["type"], each[each["type"]]) for each in value["array"]]
             about = {"type": "array", "array": [], "function": value["function"]}
         else:
-            value = values.signed(kind, value, datetime.now(UTC)) if "recorded" not in page else value
+            value = values.signed(kind, value, CLOCK.now()) if "recorded" not in page else value
             return {"object": "property_item", "id": key, "type": kind, kind: value}
         found = [{"object": "property_item", "id": key, "type": each, each: held} for each, held in items]
         return {
@@ -295,7 +302,7 @@ class Notion:
         return source
 
     def _ordered_ids(self, source: Json, body: Json) -> list[str]:
-        condition, sorts, today = body.get("filter"), body.get("sorts") or [], datetime.now(UTC).date()
+        condition, sorts, today = body.get("filter"), body.get("sorts") or [], CLOCK.now().date()
         result_type = body.get("result_type") or "page"
         if result_type not in ("page", "data_source"):
             raise ApiError(400, "body failed validation: body.result_type should be page or data_source")
@@ -366,7 +373,7 @@ class Notion:
     def _page(self, page: Json, source: Json, request: Request, wanted: list[str] | None = None) -> Json:
         properties = {}
         # What was recorded is served to the letter.
-        is_recorded, now = "recorded" in page, datetime.now(UTC)
+        is_recorded, now = "recorded" in page, CLOCK.now()
         for name, known in source["properties"].items():
             if wanted and not any(
                 each == name or values.is_same_property(each, known["id"]) for each in wanted
@@ -427,7 +434,12 @@ class Notion:
         }
 
 
-def app_of(store: Store, token: str | None = None, per_second: float | None = None) -> ASGIApp:
+def app_of(
+    store: Store,
+    token: str | None = None,
+    per_second: float | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> ASGIApp:
     """The stand-in over `store`; `token` is the only one it takes, `per_second` its average limit."""
     notion = Notion(store)
     counts: Counter[str] = Counter()
@@ -447,6 +459,10 @@ def app_of(store: Store, token: str | None = None, per_second: float | None = No
     async def purge(request: Request) -> Response:
         return JSONResponse({"purged": store.purge(request.path_params["key"])})
 
+    async def cap(request: Request) -> Response:
+        notion.query_cap = int((await _body(request)).get("rows") or QUERY_CAP)
+        return JSONResponse({"rows": notion.query_cap})
+
     async def state(_: Request) -> Response:
         rows = store.counts()
         sources = [
@@ -456,15 +472,17 @@ def app_of(store: Store, token: str | None = None, per_second: float | None = No
         return JSONResponse({"parameters": store.parameters(), "data_sources": sources})
 
     routes += [
-        *control_routes(lambda: faults, counts),
+        *control_routes(lambda: faults, counts, store),
+        *clock_routes(),
         Route("/_control/purge/{key}", purge, methods=["POST"]),
+        Route("/_control/query_cap", cap, methods=["POST"]),
         Route("/_control/state", state, methods=["GET"]),
         _route("/_control/truth/{key}", "GET", _truth(notion)),
     ]
     handlers: dict[Any, Any] = {404: _no_such_url, 405: _no_such_url, Exception: _failed}
     faults = Faults(Starlette(routes=routes, exception_handlers=handlers), NotionDialect())
     # A request that meets a fault counts against the limit, too.
-    return Gate(faults, token, per_second, counts)
+    return Gate(faults, token, per_second, counts, monotonic)
 
 
 async def _no_such_url(_: Request, __: Exception) -> Response:

@@ -5,10 +5,10 @@ import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sandbox.clock import CLOCK
 from sandbox.notion import values
 from sandbox.notion.values import Json
 from sandbox.stand_in import transaction
@@ -41,35 +41,39 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(
+        self.database = sqlite3.connect(
             folder / "notion.sqlite", isolation_level=None, check_same_thread=False
         )
-        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
+        self.database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
         self.version = 0
+
+    def renew(self) -> None:
+        """Take in that the file is another one."""
+        self.version += 1
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        self.database.close()
 
     def parameters(self) -> dict[str, str]:
         """What the folder was filled with; empty while it is new."""
-        return dict(self._database.execute("SELECT name, value FROM parameters"))
+        return dict(self.database.execute("SELECT name, value FROM parameters"))
 
     def fill(self, parameters: dict[str, str], data_sources: Iterable[Json], pages: Iterable[Json]) -> None:
         """Write everything at once or nothing."""
         with self._transaction():
-            self._database.executemany("INSERT INTO parameters VALUES (?, ?)", parameters.items())
-            self._database.executemany(
+            self.database.executemany("INSERT INTO parameters VALUES (?, ?)", parameters.items())
+            self.database.executemany(
                 "INSERT INTO data_sources VALUES (?, ?)",
                 ((each["id"], json.dumps(each)) for each in data_sources),
             )
-            self._database.executemany("INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?)", map(_row, pages))
+            self.database.executemany("INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?)", map(_row, pages))
 
     def data_sources(self) -> list[Json]:
         """Every data source."""
         return [
             json.loads(body)
-            for (body,) in self._database.execute("SELECT body FROM data_sources ORDER BY rowid")
+            for (body,) in self.database.execute("SELECT body FROM data_sources ORDER BY rowid")
         ]
 
     def data_source(self, key: str) -> Json | None:
@@ -83,14 +87,14 @@ class Store:
     def save_data_source(self, body: Json) -> None:
         """Replace a data source's schema."""
         with self._transaction():
-            self._database.execute(
+            self.database.execute(
                 "UPDATE data_sources SET body = ? WHERE id = ?", (json.dumps(body), body["id"])
             )
 
     def page(self, key: str) -> Json | None:
         """A page, in the trash or not; None when there is none."""
         sql = "SELECT data_source_id, created, edited, in_trash, body FROM pages WHERE id = ?"
-        row = self._database.execute(sql, (_canonical(key),)).fetchone()
+        row = self.database.execute(sql, (_canonical(key),)).fetchone()
         return _page(*row) if row else None
 
     def pages(self, data_source_id: str, with_trash: bool = False) -> Iterator[Json]:
@@ -99,31 +103,31 @@ class Store:
             "SELECT data_source_id, created, edited, in_trash, body FROM pages "
             f"WHERE data_source_id = ? {'' if with_trash else 'AND NOT in_trash'} ORDER BY created, id"
         )
-        for row in self._database.execute(sql, (data_source_id,)):
+        for row in self.database.execute(sql, (data_source_id,)):
             yield _page(*row)
 
     def times(self, data_source_id: str) -> Iterator[Json]:
         """The pages of a data source without their contents, in order of creation."""
         sql = "SELECT id, created, edited FROM pages WHERE data_source_id = ? AND NOT in_trash ORDER BY created, id"
-        for key, created, edited in self._database.execute(sql, (data_source_id,)):
+        for key, created, edited in self.database.execute(sql, (data_source_id,)):
             yield {"id": key, "created": created, "edited": edited}
 
     def pages_by_id(self, keys: list[str]) -> list[Json]:
         """The pages with these ids, in this order."""
         marks = ", ".join("?" * len(keys))
         sql = f"SELECT data_source_id, created, edited, in_trash, body FROM pages WHERE id IN ({marks})"
-        found = {page["id"]: page for page in (_page(*row) for row in self._database.execute(sql, keys))}
+        found = {page["id"]: page for page in (_page(*row) for row in self.database.execute(sql, keys))}
         return [found[key] for key in keys]
 
     def counts(self) -> dict[str, int]:
         """Pages outside the trash by data source."""
         sql = "SELECT data_source_id, COUNT(*) FROM pages WHERE NOT in_trash GROUP BY 1"
-        return dict(self._database.execute(sql))
+        return dict(self.database.execute(sql))
 
     def create(self, data_source: Json, contents: Json) -> Json:
         """A new page with the given values by property id."""
-        count = self._database.execute("SELECT COUNT(*) FROM pages").fetchone()[0]
-        now = values.iso_minute(datetime.now(UTC))
+        count = self.database.execute("SELECT COUNT(*) FROM pages").fetchone()[0]
+        now = values.iso_minute(CLOCK.now())
         page = {
             "id": str(uuid.uuid4()),
             "data_source_id": data_source["id"],
@@ -137,26 +141,26 @@ class Store:
             "values": contents,
         }
         with self._transaction():
-            self._database.execute("INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?)", _row(page))
+            self.database.execute("INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?)", _row(page))
         return page
 
     def save(self, page: Json) -> Json:
         """Replace a page, edited now."""
-        page = {**page, "edited": values.iso_minute(datetime.now(UTC)), "edited_by": BOT}
+        page = {**page, "edited": values.iso_minute(CLOCK.now()), "edited_by": BOT}
         with self._transaction():
-            self._database.execute("DELETE FROM pages WHERE id = ?", (page["id"],))
-            self._database.execute("INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?)", _row(page))
+            self.database.execute("DELETE FROM pages WHERE id = ?", (page["id"],))
+            self.database.execute("INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?)", _row(page))
         return page
 
     def purge(self, key: str) -> bool:
         """Delete a page for good; False when there was none."""
         with self._transaction():
-            return self._database.execute("DELETE FROM pages WHERE id = ?", (_canonical(key),)).rowcount > 0
+            return self.database.execute("DELETE FROM pages WHERE id = ?", (_canonical(key),)).rowcount > 0
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self.version += 1
-        with transaction(self._database):
+        with transaction(self.database):
             yield
 
 

@@ -1,265 +1,327 @@
-"""Two sources, one warehouse, and what can happen to them: the steps of the convergence tests."""
+"""Sources, a warehouse, and what can happen between them: the steps of the convergence tests."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
-import httpx
 from google.cloud import bigquery
 
-from reporting.entities import NOTION, Entity
+from reporting import extract as extracting
+from reporting.entities import Entity
 from reporting.extract import extract
 from reporting.landing import Landing, LandingWriter, Refresh
+from reporting.replay import kept_run, replay
 from reporting.settings import Settings
-from reporting.sources import hubspot
-from reporting.sources.base import Reader, SourceError
+from reporting.sources.base import SourceError
 from reporting.sources.http import Policy
-from reporting.sources.notion import NotionReader, NotionSource
-from reporting.warehouse import ledger
+from reporting.warehouse import drift, ledger, states
 from reporting.warehouse import load as loading
 from reporting.warehouse.ledger import Counts
 from reporting.warehouse.load import load
-from sandbox.serving import stand_in
-from tests.hubspot_portal import ENTITIES as CRM
-from tests.hubspot_portal import portal
+from reporting.window import Window
+from tests.convergence.accounts import Account
+from tests.convergence.jobs import Jobs
 
-DAILY = NOTION[0]
-READ: dict[str, Entity] = {
-    "daily_habits": DAILY,
-    **{name: CRM[name] for name in ("contacts", "companies", "associations")},
-}
-CRM_SIZE = ("--contacts", "12", "--companies", "4", "--deals", "2", "--engagements", "6")
-HEADERS = {"Authorization": "Bearer ntn_any", "Notion-Version": "2025-09-03"}
 # Gives up soon, so that a fault may also fail a run.
-HASTY = Policy(1_000_000, attempts=4, first_backoff=0.001, longest_backoff=0.01, timeout=1.0)
+HASTY = Policy(1_000_000, attempts=4, first_backoff=0.001, longest_backoff=0.01, timeout=0.5)
 PATIENT = Policy(1_000_000, attempts=10, first_backoff=0.01, longest_backoff=0.5, timeout=30.0)
-SLOW_SECONDS = 1.5
-# Where a task can die, by what it has just done.
-CRASHES = ("a page", "the landing", "the load job", "the MERGE", "the counts", "the ledger")
+# What a task has just done, by where that is.
+STEPS: dict[str, tuple[Any, str]] = {
+    "the start": (states, "read"),
+    "a page": (LandingWriter, "keep"),
+    "who is missing": (extracting, "live_ids"),
+    "the landing": (LandingWriter, "finish"),
+    "the load job": (loading, "_load_stage"),
+    "the MERGE": (loading, "_merge"),
+    "the counts": (loading, "_count"),
+    "the ledger": (ledger, "append"),
+}
+# Where a task can die: after a step, or while a job of BigQuery's runs, which goes on without it.
+CRASHES = (*(step for step in STEPS if step != "the start"), "during load", "during merge", "during ledger")
+# What else can happen while a run is at a step of its own.
+MEANWHILE = ("change", "change", "wait", "full", "changed", "load", "replay")
 
 
 class KilledError(BaseException):
-    """The process ended here."""
-
-
-class Notion:
-    """The workspace's daily habits, changed through its API."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.http = httpx.Client(base_url=address, headers=HEADERS, timeout=30)
-        state = self._ask("GET", "/_control/state")
-        self.key = next(each["id"] for each in state["data_sources"] if each["name"] == DAILY.default_name)
-
-    def _ask(self, method: str, path: str, **options: Any) -> Any:
-        return self.http.request(method, path, **options).raise_for_status().json()
-
-    def truth(self) -> dict[str, Any]:
-        return {each["id"]: each for each in self._ask("GET", f"/_control/truth/{self.key}")}
-
-    def properties(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._ask("GET", f"/v1/data_sources/{self.key}")["properties"]
-        return found
-
-    def create(self, day: str) -> None:
-        parent = {"type": "data_source_id", "data_source_id": self.key}
-        dated = {"Date": {"date": {"start": day}}}
-        self._ask("POST", "/v1/pages", json={"parent": parent, "properties": dated})
-
-    def edit(self, key: str, text: str) -> None:
-        name = {"title": [{"text": {"content": text}}]}
-        self._ask("PATCH", f"/v1/pages/{key}", json={"properties": {"title": name}})
-
-    def trash(self, key: str, in_trash: bool) -> None:
-        self._ask("PATCH", f"/v1/pages/{key}", json={"in_trash": in_trash})
-
-    def purge(self, key: str) -> None:
-        self._ask("POST", f"/_control/purge/{key}")
-
-    def change_schema(self, change: dict[str, Any]) -> None:
-        self._ask("PATCH", f"/v1/data_sources/{self.key}", json={"properties": change})
+    """The process ended here, as far as there can be an end within a test."""
 
 
 class Pipeline:
-    """The two tasks of every entity, against sources at these addresses."""
+    """The two tasks of every entity of some accounts."""
 
     def __init__(
-        self, client: bigquery.Client, settings: Settings, landing: str, notion: str, crm: str
+        self, client: bigquery.Client, settings: Settings, landing: str, accounts: Sequence[Account]
     ) -> None:
         self.client, self.settings = client, settings
         self.landing = Landing(landing)
-        self.addresses = {"notion": notion, "hubspot": crm}
+        self.accounts = {table: account for account in accounts for table in account.entities}
 
-    def reader(self, name: str, policy: Policy) -> Reader:
-        entity = READ[name]
-        address = self.addresses[entity.source]
-        if entity.source == "notion":
-            return NotionReader(NotionSource("ntn_any", address, policy), DAILY)
-        return hubspot.reader(hubspot.HubSpot("pat-any", address, policy=policy), entity)
+    def entity(self, table: str) -> Entity:
+        return self.accounts[table].entities[table]
 
-    def read(self, name: str, refresh: Refresh, policy: Policy = HASTY) -> str:
-        reader = self.reader(name, policy)
+    def read(self, table: str, refresh: Refresh, policy: Policy = HASTY, window: Window | None = None) -> str:
+        reader = self.accounts[table].reader(table, policy)
         try:
             return extract(
-                self.client, self.settings, READ[name], refresh, reader, self.landing, tombstone_share=1.0
+                self.client,
+                self.settings,
+                self.entity(table),
+                refresh,
+                reader,
+                self.landing,
+                tombstone_share=1.0,
+                window=window,
             )
         finally:
             reader.close()
 
-    def load(self, name: str, folder: str) -> Counts:
-        return load(self.client, self.settings, READ[name], self.landing, folder, tombstone_share=1.0)
+    def load(self, table: str, folder: str) -> Counts:
+        entity = self.entity(table)
+        return load(self.client, self.settings, entity, self.landing, folder, tombstone_share=1.0)
+
+    def replay(self, table: str, folder: str) -> Counts:
+        entity = self.entity(table)
+        run = kept_run(self.landing, entity, folder.rpartition("/")[2])
+        return replay(self.client, self.settings, entity, self.landing, run, tombstone_share=1.0)
 
 
 class World(Pipeline):
-    """Both sources and the warehouse, with the landings that may be loaded late or again."""
+    """Accounts and an empty warehouse, with the landings that may be loaded late or again.
 
-    def __init__(self, client: bigquery.Client, settings: Settings, folder: Path) -> None:
-        self._stack = ExitStack()
-        days = ("--days", "10")
-        notion = self._stack.enter_context(stand_in("notion", folder / "notion", None, *days))
-        self.notion = Notion(notion)
-        self.crm = self._stack.enter_context(portal(folder / "hubspot", *CRM_SIZE))
-        super().__init__(client, settings, str(folder / "landing"), notion, self.crm.address)
+    Its steps, by which a history can be kept, are the methods from `change` to `again`; numbers choose among what
+    there is. `figures` counts what happened.
+    """
+
+    def __init__(
+        self, client: bigquery.Client, settings: Settings, folder: Path, accounts: Sequence[Account]
+    ) -> None:
+        self.jobs = Jobs(client)
+        # As much of a client as the pipeline uses.
+        super().__init__(cast(bigquery.Client, self.jobs), settings, str(folder / "landing"), accounts)
         self.landed: list[tuple[str, str]] = []
-        for entity in READ.values():
-            table = f"{settings.dataset('raw')}.{entity.table}"
-            client.query(f"DELETE FROM {table} WHERE TRUE").result()
-        client.query(f"DELETE FROM {settings.dataset('ops')}.sync_runs WHERE TRUE").result()
+        # When each row was read last, of what was loaded to the end.
+        self._read_at: dict[str, dict[str, datetime]] = {table: {} for table in self.accounts}
+        self.figures: Counter[str] = Counter()
+        tables = [f"{settings.dataset('raw')}.{table}" for table in self.accounts]
+        for name in (
+            *tables,
+            *(f"{settings.dataset('ops')}.{name}" for name in ("sync_runs", "schema_changes")),
+        ):
+            client.query(f"DELETE FROM {name} WHERE TRUE").result()
 
-    def close(self) -> None:
-        self.notion.http.close()
-        self._stack.close()
+    def change(self, change: str, number: int, times: int = 1) -> None:
+        """Something happens in the source."""
+        for each in range(times):
+            self.account.change(change, number + each)
 
-    def fault(self, source: str, **fault: Any) -> None:
-        httpx.post(f"{self.addresses[source]}/_control/faults", json=[fault]).raise_for_status()
+    def wait(self, minutes: float) -> None:
+        self.account.pass_time(minutes * 60)
 
-    def end_faults(self) -> None:
-        for address in self.addresses.values():
-            httpx.delete(f"{address}/_control/faults").raise_for_status()
+    def limit(self, number: int) -> None:
+        self.account.limit(number)
 
-    def run(self, name: str, refresh: Refresh, crash: str | None = None) -> None:
-        """The two tasks of a run, which may fail on a fault and may die after a step."""
+    def fault(self, fault: Mapping[str, Any], after: int = 0, times: int = 1) -> None:
+        self.account.fault(**fault, after=after, times=times)
+
+    def window(self, hours: float, until: bool) -> None:
+        """Read a window of the past, as somebody asks for it; it may end before now."""
+        if self.account.windowed is not None:
+            now = self.account.now()
+            window = Window(now - timedelta(hours=hours), now - timedelta(hours=hours / 2) if until else None)
+            self.run("changed", self.account.windowed, window=window)
+
+    def run(
+        self,
+        refresh: Refresh,
+        table: str | None = None,
+        *,
+        window: Window | None = None,
+        crash: str | None = None,
+        is_retried: bool = False,
+        step: str = "a page",
+        meanwhile: Sequence[tuple[str, int]] = (),
+    ) -> None:
+        """The two tasks of a run, which may fail on a fault, die, be tried again, and not be alone."""
+        table = table or next(iter(self.accounts))
+        if not self.entity(table).has_changed:
+            refresh = "full"
+        self.figures["runs"] += 1
+        folder = None
         try:
-            with dying_after(crash):
-                folder = self.read(name, refresh)
-                self.landed.append((name, folder))
-                self.load(name, folder)
-        except (KilledError, SourceError):
-            pass
+            with self._dying(crash), after(step, lambda: self._go_on(table, meanwhile), bool(meanwhile)):
+                folder = self.read(table, refresh, window=window)
+                self.landed.append((table, folder))
+                self.load(table, folder)
+        except SourceError:
+            self.figures["runs that failed on faults"] += 1
+        except KilledError:
+            if is_retried:
+                self._retry(table, refresh, folder)
+        self.jobs.finish()
 
-    def settle(self) -> None:
-        """A quiet sweep of everything, after which nothing is left to do."""
-        self.end_faults()
-        for name in READ:
-            self.load(name, self.read(name, "full", PATIENT))
-        again = self.load("contacts", self.read("contacts", "full", PATIENT))
+    def _retry(self, table: str, refresh: Refresh, folder: str | None) -> None:
+        """The next attempt at the task that died."""
+        try:
+            self.load(table, folder or self.read(table, refresh))
+        except SourceError:
+            self.figures["runs that failed on faults"] += 1
+
+    def load(self, table: str, folder: str) -> Counts:
+        counts = super().load(table, folder)
+        self._check_reads(table, folder)
+        return counts
+
+    def replay(self, table: str, folder: str) -> Counts:
+        counts = super().replay(table, folder)
+        self._check_reads(table, folder)
+        return counts
+
+    def again(self, number: int, is_replay: bool) -> None:
+        """Load any earlier landing: never loaded, loaded half, or loaded long ago."""
+        if self.landed:
+            self.figures["replays" if is_replay else "late or repeated loads"] += 1
+            (self.replay if is_replay else self.load)(*self.landed[number % len(self.landed)])
+
+    def _dying(self, crash: str | None) -> AbstractContextManager[None]:
+        def die() -> None:
+            self.figures["crashes"] += 1
+            self.figures[f"crashes: {crash}"] += 1
+            raise KilledError
+
+        if crash is None:
+            return nullcontext()
+        if crash in STEPS:
+            return after(crash, die)
+        self.jobs.leave(crash.removeprefix("during "), die)
+        return nullcontext()
+
+    @property
+    def account(self) -> Account:
+        """The only account of a history."""
+        return next(iter(self.accounts.values()))
+
+    def _go_on(self, table: str, meanwhile: Sequence[tuple[str, int]]) -> None:
+        account = self.accounts[table]
+        for what, number in meanwhile:
+            if what in account.changes:
+                account.change(what, number)
+            elif what == "change":
+                account.change(account.changes[number % len(account.changes)], number // 3)
+            elif what == "wait":
+                account.pass_time(600)
+            elif what in ("load", "replay"):
+                self.figures[f"overlaps: {what}"] += bool(self.landed)
+                self.again(number, what == "replay")
+            elif what == "full" or self.entity(table).has_changed:
+                self.figures[f"overlaps: {what}"] += 1
+                self.run(what, table)  # type: ignore[arg-type]
+
+    def settle(self, *tables: str) -> None:
+        """Quiet runs of these tables (of all without any), after which nothing is left to do.
+
+        What changed is in the table before anything is swept, since a sweep would mend what a cursor lost.
+        """
+        accounts = {table: self.accounts[table] for table in tables or self.accounts}
+        rows = {table: self.rows(table) for table in accounts}
+        for table, account in accounts.items():
+            living = account.living(table)
+            self.check_tombstones(
+                table, rows[table], {key for key in living if (table, key) not in account.gone}
+            )
+        for account in dict.fromkeys(accounts.values()):
+            account.end_faults()
+            # Past every overlap of a cursor with what was read before it.
+            account.pass_time(timedelta(hours=3).total_seconds())
+        for table, account in accounts.items():
+            if self.entity(table).has_changed:
+                self.load(table, self.read(table, "changed", PATIENT))
+                account.check_changed(table, self.rows(table))
+        for table in accounts:
+            self.load(table, self.read(table, "full", PATIENT))
+        again = self.load(table, self.read(table, "full", PATIENT))
         assert not again.has_changes, again
 
-    def rows(self, name: str) -> dict[str, Any]:
-        table = f"{self.settings.dataset('raw')}.{READ[name].table}"
-        rows = list(self.client.query(f"SELECT * FROM {table}").result())
+    def _check_reads(self, table: str, folder: str) -> None:
+        """No row is of an older read than one that was loaded."""
+        if self.landing.manifest(folder).is_unchanged:
+            return
+        read_at = self._read_at[table]
+        for page in self.landing.pages(folder):
+            for record in page.records:
+                key = str(record.id)
+                read_at[key] = max(page.requested_at, read_at.get(key, page.requested_at))
+        rows = self.rows(table)
+        assert {key for key, at in read_at.items() if rows[key]["_extracted_at"] < at} == set(), table
+
+    def check_tombstones(self, table: str, rows: dict[str, Any], kept: set[str]) -> None:
+        """Nothing has a tombstone that was there all the time."""
+        assert {key for key in kept & rows.keys() if rows[key]["_deleted_at"] is not None} == set(), table
+
+    def rows(self, table: str) -> dict[str, Any]:
+        # Read as it lies there, which costs no job.
+        rows = list(self.client.list_rows(self.client.get_table(f"{self.settings.dataset('raw')}.{table}")))
         found = {row["id"]: row for row in rows}
-        assert len(found) == len(rows), f"{name} has a key twice"
+        self.figures["rows doubled"] += len(rows) - len(found)
+        assert len(found) == len(rows), f"{table} has a key twice"
         return found
 
-    def check(self) -> None:
-        """Every raw table is what the source's own record says."""
-        self._check_notion()
-        for kind in ("contacts", "companies"):
-            self._check_crm(kind)
-        self._check_associations()
+    def check(self, *tables: str) -> None:
+        """These tables are what their source's own record says, and so is what the project notes of its runs."""
+        for table in tables or self.accounts:
+            account = self.accounts[table]
+            rows = self.rows(table)
+            lost = set(account.living(table)) - rows.keys()
+            self.figures["rows lost"] += len(lost)
+            assert lost == set(), table
+            account.check(table, rows)
+            self.figures["rows compared"] += len(rows)
+            self._check_properties(table, account)
         self._check_ledger()
 
-    def _check_notion(self) -> None:
-        rows, truth = self.rows("daily_habits"), self.notion.truth()
-        for key, page in truth.items():
-            if page["in_trash"]:
-                # One that was made and put into the trash between two reads was never seen.
-                assert key not in rows or rows[key]["_deleted_reason"] == "trashed"
-                continue
-            assert rows[key]["_deleted_at"] is None
-            found = {
-                each["id"]: (each["name"], each["type"], each["value"]) for each in rows[key]["_properties"]
-            }
-            assert found == {
-                value["id"]: (name, value["type"], value[value["type"]])
-                for name, value in page["properties"].items()
-            }
-        for key in rows.keys() - truth.keys():
-            assert rows[key]["_deleted_reason"] in ("missing", "trashed")
-
-    def _check_crm(self, kind: str) -> None:
-        rows, truth = self.rows(kind), self.crm.truth(kind)
-        for key, each in truth.items():
-            if each["merged_into"] and each["merged_into"] not in truth:
-                # Its winner was erased, and nothing tells of the merge any more.
-                assert key not in rows or rows[key]["_deleted_reason"] in ("merged", "missing")
-                continue
-            reason = "archived" if each["archived"] else "merged" if each["merged_into"] else None
-            row = rows[key]
-            assert (row["_deleted_reason"], row["_merged_into_id"]) == (reason, each["merged_into"]), key
-            if reason != "merged":
-                assert row["_payload"]["properties"] == each["properties"]
-        for key in rows.keys() - truth.keys():
-            assert rows[key]["_deleted_at"] is not None
-
-    def _check_associations(self) -> None:
-        found = {
-            tuple(row[name] for name in ("from_type", "from_id", "to_type", "to_id", "type_id"))
-            for row in self.rows("associations").values()
-            if row["_deleted_at"] is None
-        }
-        reader = self.reader("associations", PATIENT)
-        reader.describe()
-        expected = {
-            tuple(record.payload[name] for name in ("from_type", "from_id", "to_type", "to_id", "type_id"))
-            for page in reader.read(None)
-            for record in page.records
-        }
-        reader.close()
-        assert found == expected
+    def _check_properties(self, table: str, account: Account) -> None:
+        expected = account.properties(table)
+        if expected is None:
+            return
+        sql = f"""
+            SELECT property_id, name_after, type_after FROM {self.settings.dataset("ops")}.schema_changes
+            WHERE CONCAT(source, '__', entity) = '{table}'
+            QUALIFY ROW_NUMBER() OVER (PARTITION BY property_id ORDER BY first_seen_at DESC) = 1
+        """
+        found = {row[0]: drift.Property(row[1], row[2]) for row in self.client.query(sql).result()}
+        assert {key: each for key, each in found.items() if each.name is not None} == expected
 
     def _check_ledger(self) -> None:
-        sql = f"SELECT run_id FROM {self.settings.dataset('ops')}.sync_runs WHERE rows_read > 0"
+        sql = f"SELECT run_id FROM {self.settings.dataset('ops')}.sync_runs"
         runs = [row["run_id"] for row in self.client.query(sql).result()]
         assert len(runs) == len(set(runs))
-        stages = [
-            table.table_id
-            for table in self.client.list_tables(self.settings.dataset("ops"))
-            if table.table_id.startswith("stage__")
-        ]
-        for stage in stages:
-            # What a killed load left goes away by itself.
-            assert self.client.get_table(f"{self.settings.dataset('ops')}.{stage}").expires is not None
-
-
-def raise_killed() -> None:
-    """The end of a process, as far as there can be one within a test."""
-    raise KilledError
+        for stage in self.client.list_tables(self.settings.dataset("ops")):
+            if stage.table_id.startswith("stage__"):
+                # What a killed load left goes away by itself.
+                name = f"{self.settings.dataset('ops')}.{stage.table_id}"
+                assert self.client.get_table(name).expires is not None
 
 
 @contextmanager
-def dying_after(step: str | None, die: Callable[[], None] = raise_killed) -> Iterator[None]:
-    """Call `die` when `step` is done."""
-    places: dict[str, tuple[Any, str]] = {
-        "a page": (LandingWriter, "keep"),
-        "the landing": (LandingWriter, "finish"),
-        "the load job": (loading, "_load_stage"),
-        "the MERGE": (loading, "_merge"),
-        "the counts": (loading, "_count"),
-        "the ledger": (ledger, "append"),
-    }
-    if step is None:
+def after(step: str, act: Callable[[], None], is_wanted: bool = True) -> Iterator[None]:
+    """Call `act` once, when `step` is done for the first time."""
+    if not is_wanted:
         yield
         return
-    owner, name = places[step]
+    owner, name = STEPS[step]
     original = getattr(owner, name)
+    is_done = False
 
-    def dies(*arguments: Any, **options: Any) -> None:
-        original(*arguments, **options)
-        die()
+    def acting(*arguments: Any, **options: Any) -> Any:
+        nonlocal is_done
+        found = original(*arguments, **options)
+        if not is_done:
+            is_done = True
+            act()
+        return found
 
-    with mock.patch.object(owner, name, dies):
+    with mock.patch.object(owner, name, acting):
         yield

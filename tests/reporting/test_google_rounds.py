@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,7 +25,7 @@ from reporting.warehouse import load as loading
 from reporting.warehouse.client import connect
 from reporting.warehouse.ledger import Counts
 from reporting.warehouse.load import TombstoneGuardError, load
-from tests.google_account import USER, AddressBook, address_book
+from tests.google_account import USER, AddressBook, address_book, check_all, check_living
 
 KINDS = ("contacts", "contact_groups")
 
@@ -115,57 +115,10 @@ def rounds(warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Itera
         yield made
 
 
-def own(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the contact itself has of a field, without what Google adds about it."""
-    return [
-        {name: value for name, value in each.items() if name != "metadata"}
-        for each in items
-        if each["metadata"]["source"]["type"] == "CONTACT"
-    ]
-
-
-def check_living(rounds: Rounds, kind: str) -> None:
-    """Everybody who exists is in the table, as they are."""
-    rows = rounds.rows(kind)
-    for key, each in rounds.book.truth(kind).items():
-        row = rows[key]
-        assert row["_deleted_at"] is None, key
-        assert row["updated_at"] == (
-            datetime.fromisoformat(each["updateTime"])
-            if kind == "contacts" or each["fields"]["groupType"] == "USER_CONTACT_GROUP"
-            else None
-        )
-        if kind == "contact_groups":
-            assert (row["name"], row["group_type"]) == (each["fields"]["name"], each["fields"]["groupType"])
-            continue
-        assert row["contact_id"] == each["contactId"]
-        expected = {name: items for name, items in each["fields"].items() if items and name != "photos"}
-        payload = row["_payload"]
-        assert {name: own(payload[name]) for name in expected} == expected
-        assert [each["value"] for each in row["email_addresses"]] == [
-            each["value"] for each in payload.get("emailAddresses", [])
-        ]
-
-
-def check_all(rounds: Rounds, kind: str) -> None:
-    """And nobody else is, and former names lead to the present ones."""
-    check_living(rounds, kind)
-    rows, truth = rounds.rows(kind), rounds.book.truth(kind)
-    assert {key for key, row in rows.items() if row["_deleted_at"] is None} == set(truth)
-    for key, each in truth.items():
-        for former in each.get("previousResourceNames", []):
-            led = former
-            while led in rows and rows[led]["_deleted_reason"] == "merged":
-                led = rows[led]["_merged_into_id"]
-            assert led == key or former not in rows
-    for row in rows.values():
-        assert row["_deleted_reason"] in (None, "trashed", "merged", "missing")
-
-
 def test_everything_is_loaded_once(rounds: Rounds) -> None:
     for kind, count in (("contacts", 30), ("contact_groups", 13)):
         assert rounds.run(kind) == Counts(count, count)
-        check_all(rounds, kind)
+        check_all(rounds.rows(kind), rounds.book, kind)
         assert rounds.run(kind) == Counts(count)
         assert rounds.manifest.is_unchanged
         assert rounds.run(kind, "changed") == Counts()
@@ -213,11 +166,11 @@ def test_a_round_brings_changes_deletes_and_new_names(rounds: Rounds) -> None:
     assert (rows[renamed]["_deleted_reason"], rows[renamed]["_merged_into_id"]) == ("merged", name)
     assert rows[name]["previous_resource_names"] == [renamed]
     assert rows[name]["contact_id"] == rows[renamed]["contact_id"]
-    check_all(rounds, "contacts")
+    check_all(rounds.rows("contacts"), rounds.book, "contacts")
     assert rounds.run("contacts", "changed") == Counts()
     rounds.run()
     assert rounds.run() == Counts(29)
-    check_all(rounds, "contacts")
+    check_all(rounds.rows("contacts"), rounds.book, "contacts")
 
 
 def test_a_sweep_finds_new_names_and_who_is_gone(rounds: Rounds) -> None:
@@ -229,7 +182,7 @@ def test_a_sweep_finds_new_names_and_who_is_gone(rounds: Rounds) -> None:
     rows = rounds.rows()
     assert rows[gone]["_deleted_reason"] == "missing"
     assert (rows[renamed]["_deleted_reason"], rows[renamed]["_merged_into_id"]) == ("merged", name)
-    check_all(rounds, "contacts")
+    check_all(rounds.rows("contacts"), rounds.book, "contacts")
 
 
 def test_an_expired_token_finds_what_is_gone_in_the_same_run(rounds: Rounds) -> None:
@@ -244,7 +197,7 @@ def test_an_expired_token_finds_what_is_gone_in_the_same_run(rounds: Rounds) -> 
     assert rounds.manifest.refresh == "full"
     # An access token, the refusal, the sweep, and who it did not meet.
     assert rounds.manifest.request_count == 4
-    check_all(rounds, "contacts")
+    check_all(rounds.rows("contacts"), rounds.book, "contacts")
     assert rounds.run("contacts", "changed") == Counts()
     # The old name and the person by the new one were asked for, and a sweep meets one of the two.
     rounds.run()
@@ -263,7 +216,7 @@ def test_an_expired_token_is_guarded_like_a_sweep(rounds: Rounds) -> None:
     for name in list(rounds.book.truth())[:10]:
         rounds.book.delete(name)
     rounds.load(rounds.extract("contacts", "changed", share=None))
-    check_all(rounds, "contacts")
+    check_all(rounds.rows("contacts"), rounds.book, "contacts")
 
 
 @pytest.mark.parametrize("step", ["_merge", "append"])
@@ -291,7 +244,7 @@ def test_a_load_that_is_killed_is_repeated(
     assert rounds.load(folder) == expected
     assert rounds.load(folder) == expected
     assert len(rounds.ledger()) == 2
-    check_all(rounds, "contacts")
+    check_all(rounds.rows("contacts"), rounds.book, "contacts")
     assert rounds.run("contacts", "changed") == Counts()
 
 
@@ -305,7 +258,7 @@ def test_a_read_that_is_never_loaded_is_read_again(rounds: Rounds) -> None:
     token = rounds.ledger()[-1]["sync_token"]
     # A load that is late changes nothing, and its token is not the latest.
     rounds.load(late)
-    check_all(rounds, "contacts")
+    check_all(rounds.rows("contacts"), rounds.book, "contacts")
     entity = AddressBook.entity("contacts")
     assert states.read(rounds.client, rounds.settings, entity).sync_token == token
 
@@ -348,7 +301,7 @@ def test_unusual_people_have_a_stated_form(rounds: Rounds) -> None:
     }
     rounds.run()
     rows = {name: rounds.row(key) for name, key in made.items()}
-    check_all(rounds, "contacts")
+    check_all(rounds.rows("contacts"), rounds.book, "contacts")
     for name in ("nobody", "no_name"):
         assert rows[name]["names"] == []
     assert rows["nobody"]["email_addresses"] == rows["nobody"]["phone_numbers"] == []
@@ -462,9 +415,9 @@ def test_after_any_history_the_tables_are_the_accounts_truth(
         running.pass_time(propagation + 1)
         for kind in KINDS:
             rounds.run(kind, "changed")
-            check_living(rounds, kind)
+            check_living(rounds.rows(kind), rounds.book, kind)
             rounds.run(kind)
-            check_all(rounds, kind)
+            check_all(rounds.rows(kind), rounds.book, kind)
             assert rounds.run(kind) == Counts(len(running.truth(kind)))
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reporting import landing as module
@@ -54,6 +54,7 @@ pages = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(pages, max_size=5))
 def test_pages_come_back_as_they_were_kept(kept: list[Page]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,13 +1,18 @@
-"""Rows a second and peak memory of read and load, against the stand-in and the local BigQuery."""
+"""Rows a second and peak memory of read and load, against the stand-in and the local BigQuery.
+
+With --paced the time of a sweep at the pace that is kept in production, against a stand-in that has the source's limit.
+"""
 
 import argparse
 import json
+import logging
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +26,8 @@ from reporting.settings import ROOT, read_settings
 from reporting.sources import hubspot
 from reporting.sources.base import Reader
 from reporting.sources.http import Policy
+from reporting.sources.hubspot.api import POLICY as HUBSPOT_POLICY
+from reporting.sources.notion import POLICY as NOTION_POLICY
 from reporting.sources.notion import NotionReader, NotionSource
 from reporting.warehouse import schema
 from reporting.warehouse.client import connect
@@ -32,6 +39,8 @@ SIZES = (1_000, 10_000, 50_000)
 ENTITIES = {"notion": NOTION[0], "hubspot": HUBSPOT[0]}
 # How many rows a stand-in is made with.
 OPTIONS = {"notion": "--rows", "hubspot": "--contacts"}
+# The limit that a stand-in has, as its option takes it, and as requests a second.
+LIMITS = {"notion": ("3", 3.0), "hubspot": ("100", 10.0)}
 # The pace is the source's to set; what is measured here is this project's own work.
 UNPACED = Policy(requests_per_second=1_000_000)
 
@@ -43,10 +52,14 @@ def main() -> int:
         "--source", choices=ENTITIES, default="notion", help="daily habits, or contacts (%(default)s)"
     )
     parser.add_argument("--rows", type=int, nargs="+", default=SIZES, help="how many there are")
+    parser.add_argument("--paced", action="store_true", help="measure the pace instead, by the clock")
     parser.add_argument("--measure", metavar="ADDRESS", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         print(json.dumps(_measure(options.source, options.measure)))
+        return 0
+    if options.paced:
+        Console().print(_paced(options.source, options.rows))
         return 0
     table = Table("rows", "requests", "read s", "load s", "rows/s", "again s", "peak MB")
     for size in options.rows:
@@ -77,10 +90,45 @@ def main() -> int:
     return 0
 
 
-def _reader(source: str, address: str) -> Reader:
+def _reader(source: str, address: str, policy: Policy | None = UNPACED) -> Reader:
     if source == "notion":
-        return NotionReader(NotionSource("ntn_any", address, UNPACED), NOTION[0])
-    return hubspot.reader(hubspot.HubSpot("pat-any", address, policy=UNPACED), HUBSPOT[0])
+        return NotionReader(NotionSource("ntn_any", address, policy or NOTION_POLICY), NOTION[0])
+    portal = hubspot.HubSpot("pat-any", address, policy=policy or HUBSPOT_POLICY)
+    return hubspot.reader(portal, HUBSPOT[0])
+
+
+class _Refusals(logging.Handler):
+    """Counts the requests that met a limit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += "HTTP 429" in record.getMessage()
+
+
+def _paced(source: str, sizes: Sequence[int]) -> Table:
+    """Sweeps by the clock: seconds, what the limit allows for as many requests, and how often it was met."""
+    table = Table("rows", "requests", "read s", "allowed s", "ratio", "429s")
+    option, per_second = LIMITS[source]
+    for size in sizes:
+        refusals = _Refusals()
+        logging.getLogger("reporting.sources.http").addHandler(refusals)
+        with tempfile.TemporaryDirectory() as folder:
+            limit = ("--rate-limit", option)
+            with stand_in(source, Path(folder), None, OPTIONS[source], str(size), *limit) as address:
+                reader = _reader(source, address, None)
+                begun = time.monotonic()
+                reader.describe()
+                rows = sum(len(page.records) for page in reader.read(None))
+                seconds = time.monotonic() - begun
+                reader.close()
+        logging.getLogger("reporting.sources.http").removeHandler(refusals)
+        allowed = reader.request_count / per_second
+        figures = (f"{seconds:.1f}", f"{allowed:.1f}", f"{seconds / allowed:.2f}")
+        table.add_row(str(rows), str(reader.request_count), *figures, str(refusals.count))
+    return table
 
 
 def _measure(source: str, address: str) -> dict[str, float]:

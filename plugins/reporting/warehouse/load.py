@@ -180,6 +180,10 @@ def _load_stage(
         file.seek(0)
         return client.load_table_from_file(file, stage, job_id=job_id, job_config=config)
 
+    # Made before the job, which goes on when its client is killed and would leave a table for good.
+    made = bigquery.Table(stage, schema=config.schema)
+    made.expires = datetime.now(UTC) + STAGE_LIFETIME
+    client.create_table(made, exists_ok=True)
     # On disk and not in memory: a first load has as many rows as the source.
     with tempfile.TemporaryFile() as file:
         # An older landing may hold who was purged since.
@@ -188,9 +192,11 @@ def _load_stage(
         _write_rows(file, settings, entity, pages, manifest)
         screen.tell()
         run_job(client, f"{manifest.run_id}-load", start)
-    table = client.get_table(stage)
-    table.expires = datetime.now(UTC) + STAGE_LIFETIME
-    client.update_table(table, ["expires"])
+    loaded = client.get_table(stage)
+    # That a job which writes over a table leaves its end alone is promised nowhere.
+    if loaded.expires is None:
+        loaded.expires = made.expires
+        client.update_table(loaded, ["expires"])
     return stage
 
 

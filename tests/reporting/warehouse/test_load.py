@@ -19,6 +19,7 @@ from reporting.warehouse import load as loading
 from reporting.warehouse.client import WarehouseError, connect
 from reporting.warehouse.ledger import Counts
 from reporting.warehouse.load import TombstoneGuardError, load
+from tests.convergence.jobs import Jobs
 
 DAILY = NOTION[0]
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -304,6 +305,31 @@ def test_no_stage_table_stays(reads: Reads) -> None:
         "schema_changes",
         "sync_runs",
     }
+
+
+def test_the_stage_table_of_a_job_that_went_on_alone_ends_by_itself(
+    reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    folder = reads.land([Page(NOON, (notion_page("a"),))])
+    jobs = Jobs(reads.client)
+    jobs.leave("load", killed)
+    with monkeypatch.context() as patch:
+        patch.setattr(reads, "client", jobs)
+        with pytest.raises(KeyboardInterrupt):
+            reads.load(folder)
+        jobs.finish()
+    ops = reads.settings.dataset("ops")
+    (stage,) = (
+        each for each in reads.client.list_tables(ops) if each.table_id.startswith("stage__notion_daily")
+    )
+    table = reads.client.get_table(stage.reference)
+    assert table.expires is not None
+    # The next attempt takes it away.
+    assert reads.load(folder) == Counts(1, 1, 0, 0)
+    assert stage.table_id not in [each.table_id for each in reads.client.list_tables(ops)]
 
 
 def test_a_file_whose_signature_alone_changed_is_unchanged(reads: Reads) -> None:

@@ -30,7 +30,7 @@ DEFAULT_BASE_URL = "https://api.hubapi.com"
 # Undated paths (v3) are not supported from September 2027 on.
 DEFAULT_VERSION = "2026-09"
 # A hundred requests in ten seconds and five searches a second are the lowest of the limits.
-POLICY = Policy(requests_per_second=9.0, path_paces=(("/search", 4.0),))
+POLICY = Policy(requests_per_second=9.5, path_paces=(("/search", 4.0),))
 LIST_LIMIT = 100
 PAGE_REPEATS = 5
 # Properties that hold a telephone number.
