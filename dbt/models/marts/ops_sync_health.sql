@@ -85,7 +85,8 @@ select
     case
         when latest.last_complete_at < timestamp_sub({{ now() }}, interval 72 hour) then 'stale'
         when counted.rows_in_source != counted.rows_in_warehouse then 'apart'
-        when latest.last_complete_at < timestamp_sub({{ now() }}, interval if(latest.is_hourly, 24, 48) hour) then 'late'
+        when latest.last_complete_at < timestamp_sub({{ now() }}, interval if(latest.is_hourly, 24, 48) hour)
+            then 'late'
         else 'well'
     end as status,
     latest.last_complete_at,
