@@ -216,7 +216,9 @@ class ParquetFiles:
         return Copy.from_json(values | {"modified_at": None})
 
     def rows(self, copy: Copy) -> Iterator[Row]:
-        """A group at a time."""
+        """A group at a time; an empty table has no file."""
+        if not copy.place:
+            return
         path = f"{self._root}/{copy.place}"
         try:
             with self._files.open(path, "rb") as raw, pq.ParquetFile(raw) as file:
