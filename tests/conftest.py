@@ -40,6 +40,8 @@ LONG_FILES = (
     "end_to_end/test_crashes.py",
     "convergence/test_kills.py",
     "dbt/test_build.py",
+    "reporting/test_purge.py",
+    "warehouse/test_backup.py",
     "people/test_marts.py",
     "production/test_start.py",
     "production/test_sign_in.py",
