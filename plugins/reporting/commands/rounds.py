@@ -120,6 +120,7 @@ def run_round(
     the report of what was built."""
     started_at = datetime.now(UTC)
     watch = Watch(api, console, give_up_on_retry)
+    api.await_dags([*dag_ids, MART_CHANGED, MART_FULL, REPORT])
     watch.wait([(dag_id, api.trigger(dag_id)) for dag_id in dag_ids], seconds)
     if full_build:
         watch.wait([(MART_FULL, api.trigger(MART_FULL))], seconds)
