@@ -15,6 +15,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """What the convergence test makes up, and which warehouse is used."""
     parser.addoption("--histories", type=int, default=24, help="how many beside the stored ones")
     parser.addoption("--histories-seed", type=int, default=1, help="other histories")
+    parser.addoption(
+        "--dataset-prefix", help="histories use the warehouse of the environment, with datasets of that name"
+    )
     parser.addoption("--bigquery", metavar="ADDRESS", help="a local BigQuery that runs already")
     parser.addoption("--histories-shrunk", action="store_true", help="make a history that fails shorter")
 

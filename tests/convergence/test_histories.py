@@ -95,13 +95,14 @@ class Histories(RuleBasedStateMachine):
 
 @pytest.fixture(scope="module")
 def warehouse(
-    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[bigquery.Client, Settings]]:
-    environment = {
-        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
-        "REPORTING_DATASET_PREFIX": "histories_",
-        "REPORTING_STATE": str(tmp_path_factory.mktemp("histories")),
-    }
+    environment = {"REPORTING_STATE": str(tmp_path_factory.mktemp("histories"))}
+    if given := request.config.getoption("--dataset-prefix"):
+        environment |= {"REPORTING_DATASET_PREFIX": given}
+    else:
+        endpoint = request.getfixturevalue("bigquery_endpoint")
+        environment |= {"BIGQUERY_EMULATOR_HOST": endpoint, "REPORTING_DATASET_PREFIX": "histories_"}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
