@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from google.cloud import bigquery
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +21,9 @@ from reporting.commands.errors import CommandError, confirm, end_on_signals, run
 from reporting.commands.installation import BIGQUERY_PORT, Warehouse
 from reporting.landing import Landing
 from reporting.purge import Person
+from reporting.reports.build import build as build_report
+from reporting.reports.marts import ReportError
+from reporting.reports.site import FIRST, Site
 from reporting.settings import Settings
 from reporting.warehouse.backup import Backups, NoBackupError
 from reporting.warehouse.client import WarehouseError
@@ -97,6 +101,7 @@ def _purge(
         console.print(f"  {count} from {place}", markup=False)
     console.print("Building the marts anew ...")
     problems = [*erased.problems, *_build(settings, dict(variables) | dict(os.environ))]
+    problems += [] if problems else _report_anew(client, settings)
     console.print("Searching for what is left ...")
     left, unread = purge.search(client, settings, landing, backups, identity, matcher)
     problems = list(dict.fromkeys((*problems, *unread)))
@@ -105,6 +110,11 @@ def _purge(
     if backups is None:
         console.print(
             "There are no backups (REPORTING_BACKUP_URI is not set), and the list of who was purged is in the warehouse alone.",
+            soft_wrap=True,
+        )
+    if settings.export_uri:
+        console.print(
+            f"The exports at {settings.export_uri} are as they were: run report_marts__export__daily.",
             soft_wrap=True,
         )
     for each in problems:
@@ -143,6 +153,17 @@ def _build(settings: Settings, variables: Mapping[str, str]) -> list[str]:
         if done.returncode:
             failed = dbt.failures(settings) or ["dbt ended before it built anything"]
             return [f"the marts were not built: {each}" for each in failed]
+    return []
+
+
+def _report_anew(client: bigquery.Client, settings: Settings) -> list[str]:
+    """Make the report anew where there is one, and return what failed: its pages have people's names."""
+    if Site(settings.site_uri).read(FIRST) is None:
+        return []
+    try:
+        build_report(client, settings)
+    except (ReportError, OSError) as error:
+        return [f"the report at {settings.site_uri} was not made anew: {error}"]
     return []
 
 
