@@ -5,6 +5,7 @@ API. REPORTING_SANDBOX_SKIP_PATCHES names patches to leave out, with commas, for
 """
 
 import argparse
+import functools
 import importlib.metadata
 import os
 import socket
@@ -93,6 +94,8 @@ def _limit(threads: int) -> None:
 
     original = database._connect
 
+    # As the original is: every cursor asks for the connection.
+    @functools.cache
     def connect() -> Any:
         connection = original()
         connection.execute(f"SET threads = {threads}")
