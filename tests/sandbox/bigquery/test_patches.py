@@ -233,6 +233,21 @@ def test_a_lookup_by_name_finds_what_a_description_of_everything_does(tmp_path: 
         assert described == looked_up
 
 
+@pytest.mark.parametrize("server", ["patched", "unpatched"])
+def test_options_are_what_they_were(server: str, request: pytest.FixtureRequest) -> None:
+    client: bigquery.Client = request.getfixturevalue(server)
+    written = r"""'it\'s "so"\n\tü 🎉 \\ {x}'"""
+    query(
+        client,
+        f"CREATE OR REPLACE TABLE patches.described (n INT64 OPTIONS (description = {written})) "
+        f"OPTIONS (description = CONCAT('a', 'b'), friendly_name = {written}, labels = [('k', 'v')])",
+    )
+    table = client.get_table("patches.described")
+    meant = 'it\'s "so"\n\tü 🎉 \\ {x}'
+    assert (table.schema[0].description, table.friendly_name) == (meant, meant)
+    assert (table.description, table.labels) == ("ab", {"k": "v"})
+
+
 def test_a_temporary_table_is_seen_by_its_script_and_nobody_else(patched: bigquery.Client) -> None:
     script = "CREATE TEMP TABLE passing AS SELECT 7 AS n; SELECT n FROM passing"
     assert query(patched, script) == [(7,)]
