@@ -1,8 +1,9 @@
-"""What the project adds to Airflow: the report with its entry in the menu, `/reporting/health`, and the guard before all."""
+"""What the project adds to Airflow: the report and the pipelines with their entries in the menu, `/reporting/health`, and the guard
+before all."""
 
 from airflow.plugins_manager import AirflowPlugin
 
-from reporting.web import guard, health, site
+from reporting.web import guard, health, pipelines, site
 
 
 class ReportingPlugin(AirflowPlugin):
@@ -12,6 +13,7 @@ class ReportingPlugin(AirflowPlugin):
     # The first that fits answers: what is below another one's prefix stands before it.
     fastapi_apps = [  # noqa: RUF012
         {"name": "site", "app": site.app(), "url_prefix": site.PREFIX},
+        {"name": "pipelines", "app": pipelines.app(), "url_prefix": pipelines.PREFIX},
         {"name": "health", "app": health.app(), "url_prefix": health.PREFIX},
     ]
     fastapi_root_middlewares = [{"name": "guard", "middleware": guard.Guard}]  # noqa: RUF012
@@ -23,5 +25,12 @@ class ReportingPlugin(AirflowPlugin):
             "destination": "nav",
             "url_route": "reporting",
             "nav_top_level": True,
-        }
+        },
+        {
+            "name": "Pipelines",
+            "href": f"{pipelines.PREFIX.lstrip('/')}/",
+            "destination": "nav",
+            "url_route": "reporting-pipelines",
+            "nav_top_level": True,
+        },
     ]

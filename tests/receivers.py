@@ -6,9 +6,10 @@ import queue
 import socketserver
 import ssl
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope
@@ -61,6 +62,31 @@ def http_server() -> Iterator[Received]:
     with _serving(server):
         received.port = server.server_address[1]
         yield received
+
+
+@contextmanager
+def answering(
+    answers: Mapping[str, tuple[int, bytes]], tls: tuple[Path, Path] | None = None
+) -> Iterator[int]:
+    """Answers these paths, and 404 to all others; `tls` is the certificate and its key. Returns the port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = answers.get(self.path, (404, b"{}"))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    with _serving(server):
+        yield server.server_address[1]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ Local accounts, or Microsoft Entra when its three variables are set:
 | `REPORTING_ENTRA_TENANT_ID`     | id of the tenant, whose people alone may enter |
 | `REPORTING_ENTRA_CLIENT_ID`     | id of the registered application               |
 | `REPORTING_ENTRA_CLIENT_SECRET` | its secret                                     |
+| `REPORTING_ENTRA_EXPIRES_ON`    | when that secret ends, an ISO date, if wanted  |
 
 An app role of the registration gives the role of that name here. Whoever has none may sign in and see nothing.
 Settings: https://flask-appbuilder.readthedocs.io/en/latest/config.html
@@ -16,12 +17,15 @@ App roles: https://learn.microsoft.com/en-us/entra/identity-platform/howto-add-a
 import os
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 TENANT = "REPORTING_ENTRA_TENANT_ID"
 CLIENT = "REPORTING_ENTRA_CLIENT_ID"
 SECRET = "REPORTING_ENTRA_CLIENT_SECRET"  # noqa: S105  # the variable's name
 VARIABLES = (TENANT, CLIENT, SECRET)
+# Microsoft tells it to nobody who may only sign people in, so whoever makes the secret notes it.
+EXPIRES_ON = "REPORTING_ENTRA_EXPIRES_ON"
 ROLES = ("Admin", "Op", "User", "Viewer")
 # Flask-AppBuilder makes this role without a permission.
 NO_ROLE = "Public"
@@ -40,6 +44,11 @@ def is_entra(environment: Mapping[str, str] = os.environ) -> bool:
 def problems(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Each variable that cannot be used, and why."""
     given = {name: environment.get(name, "").strip() for name in VARIABLES}
+    if expires_on := environment.get(EXPIRES_ON, "").strip():
+        try:
+            date.fromisoformat(expires_on)
+        except ValueError:
+            yield EXPIRES_ON, f"is '{expires_on}'; it takes a date such as 2027-11-30"
     if not any(given.values()):
         return
     for name, value in given.items():

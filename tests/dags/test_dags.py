@@ -29,10 +29,12 @@ EXPECTED = {
     "mart_personal__models__full",
     "ops_airflow__canary__ping",
     "ops_airflow__metadata__cleanup",
+    "ops_airflow__pauses__lift",
     *(f"raw_hubspot__{name}__changed" for name in HUBSPOT_OBJECTS),
     *(f"raw_hubspot__{name}__full" for name in (*HUBSPOT_OBJECTS, "owners", "pipelines", "associations")),
     *(f"raw_google__{name}__{refresh}" for name in GOOGLE_LISTS for refresh in ("changed", "full")),
     "ops_warehouse__backup__daily",
+    "ops_warehouse__problems__alert",
     "ops_warehouse__schema__upgrade",
     "ops_warehouse__sources__freshness",
     "report_personal__dashboard__daily",
@@ -53,7 +55,7 @@ from airflow.dag_processing.dagbag import DagBag
 before = set(sys.modules)
 bag = DagBag(sys.argv[1])
 # Airflow itself imports a part of google.cloud as soon as there is an Asset.
-heavy = ("google.cloud.bigquery", "notion_client", "hubspot", "dbt", "reporting.warehouse", "reporting.sources.notion", "reporting.sources.hubspot", "reporting.sources.google_contacts", "phonenumbers", "reporting.exports", "reporting.mail.summary", "reporting.reports.build", "reporting.reports.render", "jinja2", "pyarrow", "duckdb", "airflow.providers.smtp")
+heavy = ("google.cloud.bigquery", "notion_client", "hubspot", "dbt", "reporting.warehouse", "reporting.sources.notion", "reporting.sources.hubspot", "reporting.sources.google_contacts", "phonenumbers", "reporting.exports", "reporting.problems", "reporting.mail.summary", "reporting.reports.build", "reporting.reports.render", "jinja2", "pyarrow", "duckdb", "airflow.providers.smtp")
 imported = [name for name in set(sys.modules) - before if (name + ".").startswith(tuple(h + "." for h in heavy))]
 print(json.dumps({
     "errors": bag.import_errors,

@@ -18,18 +18,27 @@ from tests.production_server import Production
 pytestmark = pytest.mark.timeout(600)
 TOKEN = "ntn_token_of_the_failing_task"
 FAILING_DAG = """
-from airflow.sdk import dag, task
+from airflow.sdk import Param, dag, task
 from reporting.orchestration.callbacks import hide_secrets, task_failed
 
-@dag(schedule=None, default_args={"on_execute_callback": hide_secrets, "on_failure_callback": task_failed})
-def failing():
-    @task
-    def fail():
-        raise ValueError("Notion refused ntn_token_of_the_failing_task")
-    fail()
+def failing(name):
+    @dag(
+        dag_id=name,
+        schedule=None,
+        params={"is_well": Param(False, type="boolean")},
+        default_args={"on_execute_callback": hide_secrets, "on_failure_callback": task_failed},
+    )
+    def failing():
+        @task
+        def fail(params):
+            if not params["is_well"]:
+                raise ValueError("Notion refused ntn_token_of_the_failing_task")
+        fail()
+    return failing()
 
-failing()
+one, other = failing("failing"), failing("failing_too")
 """
+ALERT = "ops_warehouse__problems__alert"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +65,8 @@ def alerting(
     folder = tmp_path_factory.mktemp("alerting")
     (folder / "dags").mkdir()
     (folder / "dags" / "failing.py").write_text(FAILING_DAG)
-    shutil.copy(ROOT / "dags" / "ops_airflow.py", folder / "dags")
+    for name in ("ops_airflow.py", "ops_warehouse.py"):
+        shutil.copy(ROOT / "dags" / name, folder / "dags")
     production = Production(
         cluster.url(),
         folder,
@@ -80,13 +90,13 @@ def alerting(
 @pytest.fixture(scope="module")
 def api(alerting: Production) -> AirflowApi:
     api = AirflowApi(alerting.address, alerting.token())
-    api.await_dags(["failing", CANARY])
+    api.await_dags(["failing", "failing_too", ALERT, CANARY])
     return api
 
 
-def run(api: AirflowApi, dag_id: str) -> str:
+def run(api: AirflowApi, dag_id: str, **params: bool) -> str:
     """The state in which a run of the DAG ends."""
-    run_id = api.trigger(dag_id)
+    run_id = api.trigger(dag_id, params)
     pause = threading.Event()
     for _ in range(600):
         if (state := api.state(dag_id, run_id)) in ENDED:
@@ -95,12 +105,20 @@ def run(api: AirflowApi, dag_id: str) -> str:
     raise AssertionError(api.tasks(dag_id, run_id))
 
 
-def about_failing(received: receivers.Received) -> str:
-    """The next message about the failing task. The canary has its own schedule, and may ping or fail meanwhile."""
+def about(received: receivers.Received, what: str) -> str:
+    """The next message that says so. The canary has its own schedule, and may ping or fail meanwhile."""
     text = received.next()[1]
-    while "failing: fail failed" not in text:
+    while what not in text:
         text = received.next()[1]
     return text
+
+
+def rest(received: receivers.Received) -> str:
+    """Everything that has come."""
+    texts = []
+    while not received.is_empty():
+        texts.append(received.next()[1])
+    return "\n".join(texts)
 
 
 def status(production: Production, wanted: int) -> dict[str, str]:
@@ -142,14 +160,26 @@ def test_a_failed_task_is_one_message_by_each_channel_without_its_secret(
     alerting: Production, api: AirflowApi, web: receivers.Received, mail: receivers.Received
 ) -> None:
     assert run(api, "failing") == "failed"
-    text, letter = about_failing(web), about_failing(mail)
+    text, letter = about(web, "failing: fail failed"), about(mail, "failing: fail failed")
     for said in (text, letter):
-        assert "failing: fail failed" in said
         assert "ValueError: Notion refused ***" in said
         assert TOKEN not in said
     assert "https://reporting.example/dags/failing/runs/" in text
-    while not mail.is_empty():
-        assert "failing: fail failed" not in mail.next()[1]
+    assert "failing: fail failed" not in rest(mail)
+
+
+def test_the_same_again_is_not_told_and_its_end_is(
+    alerting: Production, api: AirflowApi, web: receivers.Received, mail: receivers.Received
+) -> None:
+    assert run(api, "failing") == "failed"
+    assert run(api, ALERT) == "success"
+    assert "failing: fail failed" not in rest(web) + rest(mail)
+    assert run(api, "failing", is_well=True) == "success"
+    assert run(api, ALERT) == "success"
+    about(web, "*Well again: failing: fail failed*")
+    about(mail, "Well again: failing: fail failed")
+    assert run(api, ALERT) == "success"
+    assert "failing: fail failed" not in rest(web) + rest(mail)
 
 
 def test_a_channel_that_is_broken_changes_nothing(
@@ -157,12 +187,12 @@ def test_a_channel_that_is_broken_changes_nothing(
 ) -> None:
     web.status = 500
     try:
-        assert run(api, "failing") == "failed"
+        assert run(api, "failing_too") == "failed"
+        assert run(api, ALERT) == "success"
     finally:
         web.status = 200
-    about_failing(mail)
-    while not web.is_empty():
-        web.next()
+    about(mail, "failing_too: fail failed")
+    rest(web)
 
 
 def test_the_canary_pings(alerting: Production, api: AirflowApi, web: receivers.Received) -> None:

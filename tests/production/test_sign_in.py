@@ -1,6 +1,7 @@
 """Who may do what on the running server, asked directly and as a front end asks."""
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,8 @@ import httpx
 import msgspec
 import pytest
 
+from reporting.commands.airflow_api import ENDED, AirflowApi
+from reporting.orchestration.pauses import KEEPER, variable_of
 from reporting.reports.site import Site
 from reporting.web.guard import LIMIT
 from tests import postgres
@@ -17,6 +20,7 @@ from tests.production_server import ADMIN_PASSWORD, FROM_FORM, FRONT_END, Produc
 pytestmark = pytest.mark.timeout(600)
 PASSWORD = "a long password of a user 1"
 DAG = "ops_warehouse__schema__upgrade"
+PAUSED = "ops_warehouse__sources__freshness"
 REPORT = b"<h1>The report</h1>"
 ROLES = ("Viewer", "User", "Admin", "Public")
 
@@ -61,7 +65,13 @@ CASES = [
     ("GET", "/reporting/health", (200, 200, 200, 200, 200)),
     ("GET", "/reporting/site/", (401, 403, 200, 200, 200)),
     ("GET", "/reporting/site/none.html", (401, 403, 404, 404, 404)),
-    # It holds the report's entry in the menu.
+    ("GET", "/reporting/pipelines/", (401, 403, 200, 200, 200)),
+    ("GET", "/reporting/pipelines/pipelines.js", (401, 403, 200, 200, 200)),
+    ("GET", "/reporting/pipelines/list", (401, 403, 200, 200, 200)),
+    # It was never built; who may not take its rows does not hear so.
+    ("GET", "/reporting/pipelines/rows/people.csv", (401, 403, 403, 404, 404)),
+    ("POST", "/reporting/pipelines/pause", (401, 403, 403, 200, 200)),
+    # It holds the entries in the menu.
     ("GET", "/api/v2/plugins", (401, 403, 200, 200, 200)),
 ]
 
@@ -70,7 +80,9 @@ CASES = [
 def test_each_role_may_do_what_it_may(
     people: dict[str, httpx.Client], method: str, path: str, expected: tuple[int, ...]
 ) -> None:
-    body: dict[str, Any] | None = {"logical_date": None} if method == "POST" else None
+    body: dict[str, Any] | None = None
+    if method == "POST":
+        body = {"dag_id": DAG, "is_paused": False} if path.endswith("/pause") else {"logical_date": None}
     found = [
         people[name].request(method, path, json=body).status_code
         for name in ("nobody", "Public", "Viewer", "User", "Admin")
@@ -137,6 +149,52 @@ def test_the_form_and_its_cookies(production: Production, cluster: postgres.Clus
         later = browser.get("/auth/users/list/", headers=signed_in)
         assert later.status_code == 302
         assert "login" in later.headers["location"]
+
+
+def test_a_dag_is_paused_until_a_day_and_each_sees_what_they_may_do(people: dict[str, httpx.Client]) -> None:
+    def shown(who: str) -> dict[str, Any]:
+        pipelines = people[who].get("/reporting/pipelines/list").json()["pipelines"]
+        dags = {dag["dag_id"]: dag for each in pipelines for dag in each["dags"]}
+        found: dict[str, Any] = dags[PAUSED]
+        return found
+
+    def pause(who: str, **body: Any) -> int:
+        path = "/reporting/pipelines/pause"
+        return people[who].post(path, json={"dag_id": PAUSED, **body}).status_code
+
+    assert (shown("Viewer")["may_run"], shown("Viewer")["may_change"]) == (False, False)
+    assert (shown("User")["may_run"], shown("User")["may_change"]) == (True, True)
+    assert pause("User", is_paused=True, until="2099-12-31") == 200
+    assert (shown("Viewer")["is_paused"], shown("Viewer")["paused_until"]) == (True, "2099-12-31")
+    assert people["Admin"].get(f"/api/v2/dags/{PAUSED}").json()["is_paused"]
+    variable = f"/api/v2/variables/{variable_of(PAUSED)}"
+    assert people["Admin"].get(variable).json()["value"] == "2099-12-31"
+    assert pause("Viewer", is_paused=False) == 403
+    assert pause("User", is_paused=False) == 200
+    assert (shown("User")["is_paused"], shown("User")["paused_until"]) == (False, None)
+    assert people["Admin"].get(variable).status_code == 404
+
+
+def test_the_day_has_come_and_the_dag_runs_again(
+    production: Production, people: dict[str, httpx.Client]
+) -> None:
+    admin = people["Admin"]
+    assert admin.post(
+        "/reporting/pipelines/pause", json={"dag_id": PAUSED, "is_paused": True, "until": "2099-12-31"}
+    ).is_success
+    # Years later.
+    changed = {"key": variable_of(PAUSED), "value": "2026-01-01"}
+    assert admin.patch(f"/api/v2/variables/{variable_of(PAUSED)}", json=changed).is_success
+    api = AirflowApi(production.address, production.token())
+    run_id = api.trigger(KEEPER)
+    pause = threading.Event()
+    for _ in range(600):
+        if (state := api.state(KEEPER, run_id)) in ENDED:
+            break
+        pause.wait(0.2)
+    assert state == "success"
+    assert not admin.get(f"/api/v2/dags/{PAUSED}").json()["is_paused"]
+    assert admin.get(f"/api/v2/variables/{variable_of(PAUSED)}").status_code == 404
 
 
 def test_there_is_nothing_to_register_with(production: Production) -> None:

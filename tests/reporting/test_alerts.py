@@ -2,6 +2,7 @@
 
 import json
 import socket
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -9,8 +10,12 @@ import pytest
 from reporting import alerts, redaction
 from reporting.alerts import AlertError, AlertSettingError, Message
 from reporting.orchestration import callbacks
+from reporting.orchestration.dbt import NodesFailedError, SourcesStaleError
+from reporting.problems.telling import Teller
+from reporting.warehouse import problems
 from tests import receivers
 
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MESSAGE = Message("raw_notion__daily_habits__full: load failed", "Line one\nLine two")
 
 
@@ -115,20 +120,66 @@ def test_scrubbing_finds_every_secret_of_the_environment() -> None:
     assert redaction.scrub(text, environment) == "*** *** *** *** *** /home/owner-of-all"
 
 
-def failed(error: BaseException) -> dict[str, object]:
-    task = SimpleNamespace(dag_id="raw_a__b__full", task_id="load", run_id="scheduled__2026", try_number=4)
+def failed(error: object, dag_id: str = "raw_a__b__full") -> dict[str, object]:
+    task = SimpleNamespace(dag_id=dag_id, task_id="load", run_id="scheduled__2026+1", try_number=4)
     return {"task_instance": task, "exception": error}
 
 
 def test_a_failed_task_is_told_with_what_to_do() -> None:
-    environment = {"AIRFLOW__API__BASE_URL": "https://reporting.example", "X_TOKEN": "ntn_of_notion"}
-    made = callbacks.message(failed(ValueError("no ntn_of_notion here " + "x" * 9999)), environment)
-    assert made.subject == "raw_a__b__full: load failed"
-    assert made.text.startswith("ValueError: no *** here")
-    assert len(made.text) < 1000
-    assert "https://reporting.example/dags/raw_a__b__full/runs/scheduled__2026/tasks/load" in made.text
+    environment = {"X_TOKEN": "ntn_of_notion"}
+    error = ValueError("no ntn_of_notion here " + "x" * 9999)
+    (problem,) = callbacks.problems(failed(error), environment)
+    message = Teller(channels(), "https://reporting.example", "UTC").wrong(problem, NOW)
+    assert message.subject == "raw_a__b__full: load failed"
+    assert message.text.startswith("ValueError: no *** here")
+    assert "Since: 2026-11-21 12:00 (UTC)" in message.text
+    assert "docs/operations.md" in message.text
+    assert len(message.text) < 1000
+    link = "https://reporting.example/dags/raw_a__b__full/runs/scheduled__2026%2B1/tasks/load"
+    assert f"Link: {link}" in message.text
+    # What is kept does not say what the error said.
+    assert "here" not in problem.what
+    assert "ValueError" in problem.what
 
 
+def test_what_dbt_says_is_wrong_is_a_problem_each_and_the_task_is_none() -> None:
+    error = NodesFailedError(["test not_null_habits: Got 3 results, expected 0", "model deals: no message"])
+    found = callbacks.problems(failed(error, "mart_personal__models__changed"), {})
+    assert [each.problem_key for each in found] == ["dbt/test not_null_habits", "dbt/model deals"]
+    assert found[0].subject == "dbt: test not_null_habits failed"
+    assert str(found[0].said).startswith("test not_null_habits: Got 3 results, expected 0")
+    assert {each.dag_id for each in found} == {"mart_personal__models__changed"}
+    assert "Got 3 results" in str(error)
+
+
+def test_stale_sources_are_left_to_the_check_that_knows_more() -> None:
+    error = SourcesStaleError(["source notion.daily_habits: last complete run 2026-11-01"])
+    assert callbacks.problems(failed(error), {}) == []
+
+
+def test_one_that_was_killed_has_no_error_and_is_told() -> None:
+    context = failed(None) | {"reason": "the task did not heartbeat"}
+    (problem,) = callbacks.problems(context, {})
+    assert str(problem.said).startswith("the task did not heartbeat")
+
+
+@pytest.fixture
+def no_warehouse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address that nobody listens at, which is asked for a moment alone."""
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
+    monkeypatch.setattr(problems, "PATIENCE_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("no_warehouse")
+def test_a_failure_is_told_though_the_warehouse_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    with receivers.http_server() as server:
+        monkeypatch.setenv("REPORTING_ALERT_WEBHOOK", f"http://127.0.0.1:{server.port}/hook")
+        callbacks.task_failed(failed(ValueError("text")))
+        assert "ValueError: text" in server.next()[1]
+        assert server.is_empty()
+
+
+@pytest.mark.usefixtures("no_warehouse")
 def test_a_callback_never_raises(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     callbacks.task_failed(failed(ValueError("text")))
     monkeypatch.setenv("REPORTING_ALERT_WEBHOOK", "hush")

@@ -11,6 +11,7 @@ import logging
 import os
 import webbrowser
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +124,22 @@ def log_in(
         wrong = f"the consent was to something else than {SCOPE}; leave that access ticked"
     else:
         if credentials.refresh_token:
-            return {"type": "authorized_user", **client, "refresh_token": credentials.refresh_token}
+            user = {"type": "authorized_user", **client, "refresh_token": credentials.refresh_token}
+            return user | _end_of(flow.oauth2session.token)
         wrong = "Google gave no refresh token; remove the app at https://myaccount.google.com/connections"
     raise CommandError(f"{wrong}. Nothing was stored; run it again.")
+
+
+def _end_of(token: Mapping[str, Any]) -> dict[str, str]:
+    """When the refresh token ends, so that a person is told before; nothing for an app that is published.
+
+    https://developers.google.com/identity/protocols/oauth2/web-server#exchange-authorization-code
+    """
+    seconds = token.get("refresh_token_expires_in")
+    if not isinstance(seconds, int | float) or seconds <= 0:
+        return {}
+    ends_at = datetime.now(UTC) + timedelta(seconds=seconds)
+    return {"refresh_token_expires_at": ends_at.isoformat(timespec="seconds")}
 
 
 def _has_browser() -> bool:

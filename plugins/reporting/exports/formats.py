@@ -51,7 +51,7 @@ class _Folder(Format):
     def write(self, path: Path, mart: str, content: Content, counted: Counted) -> None:
         path.mkdir(exist_ok=True)
         with (path / self.file_name(mart)).open("wb") as file:
-            self._write(file, content, counted)
+            self.write_rows(file, content, counted)
             _sync(file)
 
     def finish(self, path: Path, manifest: Manifest) -> None:
@@ -70,8 +70,8 @@ class _Folder(Format):
         return f"{mart}.{self.name}"
 
     @abstractmethod
-    def _write(self, file: IO[bytes], content: Content, counted: Counted) -> None:
-        """Write the rows."""
+    def write_rows(self, file: IO[bytes], content: Content, counted: Counted) -> None:
+        """Write the rows to an open file; `counted` hears of each batch's."""
 
 
 class Csv(_Folder):
@@ -82,7 +82,8 @@ class Csv(_Folder):
 
     name = "csv"
 
-    def _write(self, file: IO[bytes], content: Content, counted: Counted) -> None:
+    def write_rows(self, file: IO[bytes], content: Content, counted: Counted) -> None:
+        """Write the rows."""
         text = io.TextIOWrapper(file, "utf-8-sig", newline="")
         writer = csv.writer(text, quoting=csv.QUOTE_NOTNULL, lineterminator="\r\n")
         writer.writerow(content.schema.names)
@@ -99,7 +100,8 @@ class Parquet(_Folder):
 
     name = "parquet"
 
-    def _write(self, file: IO[bytes], content: Content, counted: Counted) -> None:
+    def write_rows(self, file: IO[bytes], content: Content, counted: Counted) -> None:
+        """Write the rows."""
         from pyarrow import parquet
 
         with parquet.ParquetWriter(file, content.schema, compression="zstd") as writer:

@@ -19,11 +19,15 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class Mart:
-    """A mart, the key that its rows are ordered by, and its time; None where a row is a state and has none."""
+    """A mart, the key that its rows are ordered by, and its time; None where a row is a state and has none.
+
+    A table of another `dataset` is read in the same way.
+    """
 
     name: str
     key: tuple[str, ...]
     time: Time | None = None
+    dataset: str = "marts"
 
 
 MARTS = (

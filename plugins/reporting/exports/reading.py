@@ -58,15 +58,19 @@ def parse_interval(since: str | None, until: str | None, timezone: str) -> Inter
     return Interval(*ends)
 
 
-def read(client: bigquery.Client, settings: Settings, mart: Mart, interval: Interval) -> Content:
-    """The rows of `mart` in `interval`, ordered by its key; all of them where it has no time.
+def read(
+    client: bigquery.Client, settings: Settings, mart: Mart, interval: Interval, most: int | None = None
+) -> Content:
+    """The rows of `mart` in `interval`, ordered by its key; all of them where it has no time. The first `most` of these.
 
     A query's result stands still while it is read, whatever dbt builds meanwhile. Raises `ExportError`.
     """
-    table = f"{settings.project}.{settings.dataset('marts')}.{mart.name}"
+    table = f"{settings.project}.{settings.dataset(mart.dataset)}.{mart.name}"
     conditions, parameters = _conditions(mart, interval, ZoneInfo(settings.timezone))
     where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
     sql = f"SELECT * FROM `{table}` {where}ORDER BY {', '.join(mart.key)}"
+    if most is not None:
+        sql += f" LIMIT {int(most)}"
     config = bigquery.QueryJobConfig(query_parameters=parameters)
     try:
         job = client.query(sql, job_config=config)

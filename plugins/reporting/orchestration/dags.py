@@ -18,9 +18,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from reporting.entities import ENTITIES, Entity
 from reporting.landing import Refresh
 from reporting.naming import DagId
-from reporting.orchestration import backup, cleanup
+from reporting.orchestration import backup, cleanup, pauses
 from reporting.orchestration.callbacks import hide_secrets, task_failed
 from reporting.orchestration.dbt import DbtBuild, DbtSourceFreshness
+from reporting.orchestration.pauses import KEEPER
 from reporting.reports import DAG as REPORT
 from reporting.settings import EXPORT_FORMATS, ROOT, read_settings
 from reporting.window import Window, WindowError, parse_window
@@ -185,6 +186,39 @@ def freshness_dag() -> DAG:
     return dag
 
 
+def problems_dag() -> DAG:
+    """The DAG that tells a person of what is wrong, and of its end."""
+    settings = read_settings()
+    with DAG(
+        dag_id=str(DagId("ops", "warehouse", "problems", "alert")),
+        description="Tells what is wrong, once, and when it is well again.",
+        doc_md=(
+            "### Problems\n\nLooks every hour at sources that are not read any more and at loads far from the usual, and once a "
+            "day (or when it is run by hand) at values that look like spellings of others and at certificates, keys and logins "
+            "that are about to end. Each problem is one message by every channel, and its end is one, also of tasks and dbt's "
+            "tests that failed and are well again: `ops.problems` has a row for each. Skipped where no channel is configured. A "
+            "channel that is down fails nothing, and gets the message an hour later."
+        ),
+        schedule=CronTriggerTimetable("47 * * * *", timezone=settings.timezone)
+        if settings.schedule_changed or settings.schedule_full
+        else None,
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(retries=1),
+        tags=["ops"],
+    ) as dag:
+
+        @task
+        def alert() -> int:
+            # Heavy: Google's client.
+            from reporting.orchestration import problems
+
+            return problems.tell_problems()
+
+        alert()
+    return dag
+
+
 def backup_dag() -> DAG:
     """The DAG that keeps dated copies of what cannot be made again."""
     with DAG(
@@ -257,6 +291,31 @@ def cleanup_dag() -> DAG:
         metadata()
         logs()
         landing()
+    return dag
+
+
+def pauses_dag() -> DAG:
+    """The DAG that lets run again what was paused until a day."""
+    with DAG(
+        dag_id=KEEPER,
+        description="Lets DAGs run again that were paused until a day.",
+        doc_md=(
+            "### Pauses\n\nThe page *Pipelines* in the menu pauses a DAG until a day. On that day, in your time zone, this lets it "
+            "run again. The days are the Airflow variables `reporting_paused_until__…`."
+        ),
+        # More than once a day, in case the machine was off; it always runs, since what is paused waits for it.
+        schedule=CronTriggerTimetable("2 */6 * * *", timezone=read_settings().timezone),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(retries=2),
+        tags=["ops"],
+    ) as dag:
+
+        @task
+        def lift() -> list[str]:
+            return pauses.lift_all()
+
+        lift()
     return dag
 
 

@@ -18,6 +18,19 @@ POOL = "dbt"
 PLAN = "plan"
 
 
+class NodesFailedError(AirflowException):
+    """dbt ended with an error. `nodes` are the names of what failed, each with what dbt says of it."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(f"dbt failed: {'; '.join(lines)}")
+        parts = [line.partition(": ") for line in lines]
+        self.nodes = [(name, said) for name, _, said in parts]
+
+
+class SourcesStaleError(NodesFailedError):
+    """dbt found sources that are older than they may be."""
+
+
 class DbtTask(BashOperator):
     """Runs one dbt command with the warehouse's credentials, and fails with the names of what failed."""
 
@@ -33,6 +46,7 @@ class DbtTask(BashOperator):
         settings: Settings,
         command: list[str],
         failed: Callable[[Settings], list[str]],
+        error: type[NodesFailedError] = NodesFailedError,
     ) -> None:
         from reporting import dbt
 
@@ -46,8 +60,11 @@ class DbtTask(BashOperator):
                 names = failed(settings)
                 for name in names:
                     self.log.error("Failed: %s", name)
-                said = "; ".join(names) or "dbt ended before it built anything; its last lines above say why"
-                raise AirflowException(f"dbt failed: {said}") from None
+                if names:
+                    raise error(names) from None
+                raise AirflowException(
+                    "dbt failed: dbt ended before it built anything; its last lines above say why"
+                ) from None
 
 
 class DbtBuild(DbtTask):
@@ -102,7 +119,8 @@ class DbtSourceFreshness(DbtTask):
         sources = ledger.sources_read(warehouse(settings), settings)
         if not sources:
             raise AirflowSkipException("No source was read yet.")
-        self._run(context, settings, dbt.freshness_command(settings, sources), dbt.stale)
+        command = dbt.freshness_command(settings, sources)
+        self._run(context, settings, command, dbt.stale, SourcesStaleError)
 
 
 @contextmanager

@@ -84,6 +84,16 @@ def last_full_build(client: bigquery.Client, settings: Settings) -> datetime | N
     return at
 
 
+def last_starts(client: bigquery.Client, settings: Settings) -> tuple[datetime | None, datetime | None]:
+    """When the last successful build of everything began, and the last one of any kind; None before the first time."""
+    sql = f"""
+        SELECT MAX(IF(refresh = 'full', started_at, NULL)) AS full_at, MAX(started_at) AS any_at
+        FROM `{settings.dataset("ops")}.dbt_builds`
+    """
+    row = next(iter(client.query(sql).result()))
+    return row["full_at"], row["any_at"]
+
+
 def last_build(client: bigquery.Client, settings: Settings) -> datetime | None:
     """When anything was last built; None before the first time."""
     sql = f"SELECT MAX(committed_at) AS at FROM `{settings.dataset('ops')}.dbt_builds`"

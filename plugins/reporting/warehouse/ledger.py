@@ -39,6 +39,16 @@ def sources_read(client: bigquery.Client, settings: Settings) -> list[str]:
     return [row["name"] for row in client.query(sql).result()]
 
 
+def last_reads(client: bigquery.Client, settings: Settings) -> dict[str, datetime]:
+    """When each entity last had a complete run that was no replay, by the name of its raw table."""
+    sql = f"""
+        SELECT CONCAT(source, '__', entity) AS name, MAX(committed_at) AS read_at
+        FROM `{settings.dataset("ops")}.sync_runs`
+        WHERE is_complete AND cursor_at IS NOT NULL AND refresh != 'replay' GROUP BY name
+    """
+    return {row["name"]: row["read_at"] for row in client.query(sql).result()}
+
+
 def activity(client: bigquery.Client, settings: Settings, since: datetime) -> tuple[dict[str, datetime], int]:
     """When each source last had a complete run, and how many rows changed by runs committed from `since` on."""
     sql = f"""

@@ -220,6 +220,33 @@ def purged_keys(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
     )
 
 
+def problems(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
+    """Describe in `metadata` the record of what is wrong: one row a problem and time that it lasted."""
+    return sa.Table(
+        "problems",
+        metadata,
+        column(
+            "problem_key",
+            sa.String(),
+            "Which problem it is, as in stale/notion.daily_habits; at most one row of a key is not well.",
+            required=True,
+        ),
+        column("kind", sa.String(), "task, dbt, stale, rows, categories, expiry or check.", required=True),
+        column("subject", sa.String(), "The problem in one line."),
+        column("what", sa.String(), "What happened; of an error its type alone."),
+        column("todo", sa.String(), "What to do."),
+        column("link", sa.String(), "Where to look, below the address of the web interface."),
+        column("dag_id", sa.String(), "DAG whose run saw it last; null where none did."),
+        column("first_seen_at", sa.TIMESTAMP(), "When it was first seen.", required=True),
+        column("last_seen_at", sa.TIMESTAMP(), "When it was last seen.", required=True),
+        column("told_at", sa.TIMESTAMP(), "When a channel had taken the message about it."),
+        column("well_at", sa.TIMESTAMP(), "When it was first seen to be well again."),
+        column("well_told_at", sa.TIMESTAMP(), "When a channel had taken the message about that."),
+        schema=f"{prefix}ops",
+        comment="One row a problem, from when it was seen until it is well again; with it each is told once.",
+    )
+
+
 def describe(prefix: str = "") -> sa.MetaData:
     """Every table of the project, with the datasets' names prefixed by `prefix`."""
     metadata = sa.MetaData()
@@ -230,4 +257,5 @@ def describe(prefix: str = "") -> sa.MetaData:
     schema_changes(metadata, prefix)
     messages_sent(metadata, prefix)
     purged_keys(metadata, prefix)
+    problems(metadata, prefix)
     return metadata

@@ -1,23 +1,18 @@
 """The metadata database's address, and real connections of both of Airflow's clients to a real PostgreSQL."""
 
 import asyncio
-import datetime
-import ipaddress
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from reporting.commands import database
 from reporting.commands.errors import CommandError
 from tests import postgres
+from tests.certificates import certificate
 
 
 @pytest.mark.parametrize(
@@ -125,32 +120,6 @@ def test_a_database_that_stays_away_is_given_up(cluster: postgres.Cluster) -> No
             database.await_answer(database.parse(cluster.url()), seconds=0.2, pause=0.1, say=lambda _: None)
     finally:
         cluster.start()
-
-
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A certificate of 127.0.0.1 that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / f"{name}.crt", folder / f"{name}.key"
-    paths[0].write_bytes(made.public_bytes(Encoding.PEM))
-    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    paths[1].chmod(0o600)
-    return paths
 
 
 def test_tls_modes(monkeypatch: pytest.MonkeyPatch) -> None:

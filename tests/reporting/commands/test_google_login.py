@@ -5,6 +5,7 @@ import logging
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from reporting.commands import checks, configuration, google_login
 from reporting.commands.errors import CommandError
 from reporting.commands.google_login import log_in
 from reporting.orchestration import connections
+from reporting.problems.expiry import login_ends_at
 from reporting.settings import read_settings
 from reporting.sources.google_contacts.api import SCOPE
 from tests.google_account import ENTITIES, SECRETS, USER, AddressBook, address_book, assert_no_secret, ids
@@ -106,6 +108,7 @@ def test_a_login_is_kept_and_reads(
     assert (tmp_path / "environment").stat().st_mode & 0o777 == 0o600
     assert kept["REPORTING_DEFAULT_REGION"] == "DE"
     user = json.loads(json.loads(kept["AIRFLOW_CONN_GOOGLE"])["extra"]["credential_config_file"])
+    assert login_ends_at(user) is None
     assert user["refresh_token"] != USER["refresh_token"]
     findings = list(checks.check_google(kept))
     assert [(each.subject, each.is_well) for each in findings] == [("Google", True)]
@@ -139,6 +142,18 @@ def test_an_id_and_a_secret_can_be_typed(
     kept = configuration.read_owner_file(tmp_path / "environment")
     assert "REPORTING_DEFAULT_REGION" not in kept
     assert [each.is_well for each in checks.check_google(kept)] == [True, True]
+
+
+def test_the_end_of_a_login_of_an_app_in_testing_is_noted(
+    browse: Callable[..., Browser], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "")
+    browse()
+    with address_book(tmp_path / "account", "--refresh-token-lifetime", "604800") as book:
+        user = log_in(CLIENT, book.address, opens_browser=True, seconds=20)
+    ends_at = login_ends_at(user)
+    assert ends_at is not None
+    assert timedelta(days=6) < ends_at - datetime.now(UTC) <= timedelta(days=7)
 
 
 def test_without_a_browser_the_address_is_printed(

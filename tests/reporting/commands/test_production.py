@@ -67,6 +67,7 @@ def test_an_empty_environment_names_everything_at_once_and_how_to_make_it() -> N
         ("PORT", "99999", "it takes a number"),
         ("REPORTING_ADMIN_PASSWORD", "hunter2hunter2", "14 characters, and it takes 16"),
         ("REPORTING_ALERT_WEBHOOK", "hooks.example/T0/secret-part", "no address that begins with https://"),
+        ("REPORTING_ENTRA_EXPIRES_ON", "next year", "it takes a date such as 2027-11-30"),
         ("REPORTING_ENTRA_TENANT_ID", "contoso", "is no id of the form"),
         ("REPORTING_INTERNAL_ADDRESS", "203.0.113.1.7", "an address of a private network"),
         ("REPORTING_INTERNAL_ADDRESS", "8.8.8.8", "an address of a private network"),

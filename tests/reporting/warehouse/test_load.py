@@ -301,6 +301,7 @@ def test_no_stage_table_stays(reads: Reads) -> None:
         "alembic_version",
         "dbt_builds",
         "messages_sent",
+        "problems",
         "purged_keys",
         "schema_changes",
         "sync_runs",
