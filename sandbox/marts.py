@@ -40,6 +40,17 @@ STAGES = (
     ("Closed won", True, True),
     ("Closed lost", True, False),
 )
+# Seconds that a run of a DAG usually takes.
+PIPELINES = {
+    "mart_personal__models__full": 140.0,
+    "ops_warehouse__backup__daily": 35.0,
+    "raw_google__contacts__full": 20.0,
+    "raw_hubspot__contacts__full": 90.0,
+    "raw_notion__daily_habits__full": 12.0,
+    "report_personal__dashboard__daily": 18.0,
+}
+RUN_OUTCOMES = {"success": 80, "recovered": 6, "skipped": 5, "failed": 4, "missing": 5}
+NODES = (("model", "habits"), ("model", "people"), ("test", "people_is_valid"), ("snapshot", "person_keys"))
 
 Row = dict[str, Any]
 
@@ -93,6 +104,8 @@ class Sample:
             ("companies", self.companies()),
             ("deals", self.deals()),
             ("engagements", self.engaged()),
+            ("ops_runs", self.runs()),
+            ("ops_dbt_results", self.dbt_results()),
         ):
             fill(client, dataset, name, rows)
 
@@ -229,6 +242,59 @@ class Sample:
                 "owner": dice.choices(OWNERS, (5, 3, 1))[0],
                 "unknown_association_count": 0,
             }
+
+    def runs(self) -> Iterator[Row]:
+        """A row a run of the last 40 days: most of them good, some not."""
+        for dag_id, usual in PIPELINES.items():
+            dice = random.Random(f"{self.seed}:{dag_id}")
+            for back in range(40):
+                due = datetime.combine(self.today - timedelta(days=back), time(3, 17), UTC)
+                outcome = dice.choices(tuple(RUN_OUTCOMES), tuple(RUN_OUTCOMES.values()))[0]
+                is_slow = dice.random() < 0.03
+                seconds = round(usual * (8 if is_slow else 0.8 + 0.4 * dice.random()) + 60 * is_slow, 1)
+                began = due + timedelta(seconds=dice.randrange(1, 9))
+                is_there = outcome != "missing"
+                is_bad = outcome in ("recovered", "failed")
+                yield {
+                    "dag_id": dag_id,
+                    "run_id": f"scheduled__{due.isoformat()}",
+                    "layer": dag_id.partition("_")[0],
+                    "run_type": "scheduled",
+                    "outcome": outcome,
+                    "due_at": due,
+                    "started_at": began if is_there else None,
+                    "ended_at": began + timedelta(seconds=seconds) if is_there else None,
+                    "wait_seconds": (began - due).total_seconds() if is_there else None,
+                    "duration_seconds": seconds if is_there else None,
+                    "usual_seconds": usual,
+                    "is_outlier": is_slow and outcome in ("success", "recovered"),
+                    "tasks_count": 2 * is_there,
+                    "tries_count": (2 + is_bad) * is_there,
+                    "failed_tries_count": int(is_bad),
+                    "failed_tasks": "extract" if is_bad else None,
+                }
+
+    def dbt_results(self) -> Iterator[Row]:
+        """A row a node of the build of each of the last 30 days."""
+        for back in range(30):
+            at = datetime.combine(self.today - timedelta(days=back), time(0, 41), UTC)
+            for number, (kind, name) in enumerate(NODES):
+                dice = random.Random(f"{self.seed}:{back}:{name}")
+                usual = 1.0 + number
+                yield {
+                    "invocation_id": f"i{back}",
+                    "node_id": f"{kind}.reporting.{name}",
+                    "build_id": f"dbt-full-{at:%Y%m%dT%H%M%S%f}",
+                    "refresh": "full",
+                    "layer": "marts",
+                    "kind": kind,
+                    "name": name,
+                    "outcome": "failed" if kind == "test" and dice.random() < 0.05 else "success",
+                    "started_at": at,
+                    "duration_seconds": round(usual * (0.8 + 0.4 * dice.random()), 2),
+                    "usual_seconds": usual,
+                    "bytes_billed": 10 * 2**20 * (number + 1),
+                }
 
 
 def metrics(habits: Iterable[Row]) -> Iterator[Row]:

@@ -14,9 +14,12 @@ from rich.table import Table
 from reporting.commands.airflow_api import ENDED, AirflowApi
 from reporting.commands.errors import CommandError
 from reporting.reports import DAG as REPORT
+from reporting.runs import DAG as RUNS
 from reporting.settings import Settings
 from reporting.warehouse import builds
 
+# What is done once a day, in this order: the report shows what the others note.
+DAILY = (RUNS, REPORT)
 MART_CHANGED = "mart_personal__models__changed"
 MART_FULL = "mart_personal__models__full"
 POLL_SECONDS = 0.5
@@ -112,12 +115,12 @@ def run_round(
     dag_ids: Sequence[str],
     *,
     full_build: bool,
-    report: bool,
+    upkeep: Sequence[str] = (),
     seconds: float,
     give_up_on_retry: bool,
 ) -> None:
-    """Run `dag_ids` to their end, then the builds that they cause; `full_build` adds a build of everything, and `report`
-    the report of what was built."""
+    """Run `dag_ids` to their end, then the builds that they cause; `full_build` adds a build of everything. `upkeep` are the
+    DAGs that run after it, each when the one before has ended."""
     started_at = datetime.now(UTC)
     watch = Watch(api, console, give_up_on_retry)
     watch.wait([(dag_id, api.trigger(dag_id)) for dag_id in dag_ids], seconds)
@@ -132,8 +135,8 @@ def run_round(
         raise CommandError(
             f"sources keep changing: not all of it is in the marts after {BUILDS} builds. Run it again."
         )
-    if report:
-        watch.wait([(REPORT, api.trigger(REPORT))], seconds)
+    for dag_id in upkeep:
+        watch.wait([(dag_id, api.trigger(dag_id))], seconds)
 
 
 def _next_build(api: AirflowApi, since: datetime) -> str:
