@@ -1,7 +1,8 @@
 """Airflow DAGs that keep the warehouse in order."""
 
-from reporting.orchestration.dags import backup_dag, freshness_dag, schema_dag
+from reporting.orchestration.dags import backup_dag, freshness_dag, profile_dag, schema_dag
 
 schema = schema_dag()
 freshness = freshness_dag()
 backup = backup_dag()
+profile = profile_dag()

@@ -51,6 +51,20 @@ PIPELINES = {
 }
 RUN_OUTCOMES = {"success": 80, "recovered": 6, "skipped": 5, "failed": 4, "missing": 5}
 NODES = (("model", "habits"), ("model", "people"), ("test", "people_is_valid"), ("snapshot", "person_keys"))
+# Rows of a raw table at its first profile; its columns with the share that is empty.
+PROFILED = {
+    "google__contacts": 300,
+    "hubspot__contacts": 900,
+    "hubspot__deals": 80,
+    "notion__daily_habits": 700,
+}
+PROFILED_COLUMNS = (
+    ("id", "text", 0.0),
+    ("archived", "boolean", 0.0),
+    ("email", "text", 0.2),
+    ("fax", "text", 1.0),
+    ("phones", "list", 0.4),
+)
 
 Row = dict[str, Any]
 
@@ -106,6 +120,7 @@ class Sample:
             ("engagements", self.engaged()),
             ("ops_runs", self.runs()),
             ("ops_dbt_results", self.dbt_results()),
+            ("ops_table_profiles", self.profiles()),
         ):
             fill(client, dataset, name, rows)
 
@@ -295,6 +310,34 @@ class Sample:
                     "usual_seconds": usual,
                     "bytes_billed": 10 * 2**20 * (number + 1),
                 }
+
+    def profiles(self) -> Iterator[Row]:
+        """A row a column of a profile every third day of two months."""
+        for table, first in PROFILED.items():
+            rows, before = first, None
+            for number in range(20):
+                dice = random.Random(f"{self.seed}:{table} {number}")
+                at = datetime.combine(self.today - timedelta(days=3 * (19 - number)), time(3, 7), UTC)
+                rows = round(rows * (0.7 if dice.random() < 0.03 else 1 + 0.04 * dice.random()))
+                for name, kind, share in PROFILED_COLUMNS:
+                    yield {
+                        "table_name": table,
+                        "column_name": name,
+                        "profiled_at": at,
+                        "kind": kind,
+                        "row_count": rows,
+                        "row_count_before": before,
+                        "deleted_count": rows // 30,
+                        "null_count": round(rows * share),
+                        "null_share": share,
+                        "null_share_before": share if before else None,
+                        "distinct_count": None if kind == "list" else round(rows * (1 - share)),
+                        "minimum": None if share == 1 else "1",
+                        "maximum": None if share == 1 else "40",
+                        "finding": "fewer rows" if before and rows <= 0.8 * before else None,
+                        "is_latest": number == 19,
+                    }
+                before = rows
 
 
 def metrics(habits: Iterable[Row]) -> Iterator[Row]:

@@ -36,6 +36,7 @@ EXPECTED = {
     "ops_warehouse__backup__daily",
     "ops_warehouse__schema__upgrade",
     "ops_warehouse__sources__freshness",
+    "ops_warehouse__tables__profile",
     "report_personal__dashboard__daily",
     "raw_notion__daily_habits__changed",
     "raw_notion__daily_habits__full",

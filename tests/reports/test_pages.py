@@ -10,7 +10,16 @@ import pytest
 import yaml
 
 from reporting.entities import ENTITIES
-from reporting.reports import companies, engagement, habits, health, overview, pipelines, relationships
+from reporting.reports import (
+    companies,
+    engagement,
+    habits,
+    health,
+    overview,
+    pipelines,
+    quality,
+    relationships,
+)
 from reporting.reports.build import PAGES, build
 from reporting.reports.marts import Marts, ReportError
 from reporting.settings import ROOT, Settings
@@ -440,3 +449,69 @@ def test_what_dbt_spends_its_time_on_comes_first(marts: Marts, hold: Fill) -> No
     assert (often.name, often.start_count, often.failed_count, often.mean_seconds) == ("often", 2, 1, 4)
     assert (often.slowest_seconds, often.bytes_billed) == (5, 30_000_000)
     assert (once.start_count, once.warning_count, once.bytes_billed) == (1, 1, None)
+
+
+def profile(table: str, column: str, at: datetime, **values: Any) -> dict[str, Any]:
+    return {
+        "table_name": table,
+        "column_name": column,
+        "profiled_at": at,
+        "kind": "text",
+        "row_count": 10,
+        "row_count_before": 20,
+        "deleted_count": 1,
+        "null_count": 5,
+        "null_share": 0.5,
+        "null_share_before": 0.5,
+        "distinct_count": 3,
+        "minimum": "1",
+        "maximum": "9",
+        "finding": None,
+        "is_latest": True,
+    } | values
+
+
+def test_quality_is_what_the_latest_profiles_say(marts: Marts, hold: Fill) -> None:
+    day, old = timedelta(days=1), {"is_latest": False}
+    hold(
+        "ops_table_profiles",
+        profile("b", "x", NOW - day, finding="fewer rows"),
+        profile("b", "y", NOW - day, finding="fewer rows", null_share=1.0, minimum=None, maximum=None),
+        profile("b", "x", NOW - 2 * day, row_count=20, row_count_before=None, **old),
+        profile("b", "x", NOW - 40 * day, finding="became empty", **old),
+        profile("b", "x", NOW - 91 * day, row_count=99, **old),
+        profile(
+            "a",
+            "z",
+            NOW - 5 * day,
+            kind="number",
+            null_share=0.0,
+            minimum="4",
+            maximum="4",
+            row_count_before=None,
+        ),
+        profile("a", "w", NOW - 5 * day, finding="more empty", kind="list", row_count_before=None),
+        profile("c", "v", NOW, row_count=0, null_share=None, row_count_before=0),
+    )
+    found = quality.read(marts)
+    one, other, empty = found.tables
+    assert (one.name, one.row_count, one.more, one.column_count, one.empty_count) == ("a", 10, None, 2, 0)
+    assert (other.name, other.more, other.deleted_count, other.empty_count) == ("b", -10, 1, 1)
+    # A profile at half past five in Berlin is of that day.
+    assert other.rows == ((TODAY - 40 * day, 10), (TODAY - 2 * day, 20), (TODAY - day, 10))
+    assert (empty.row_count, empty.more) == (0, 0)
+    told = {each.column_name: (each.state, each.range) for each in found.columns}
+    assert told == {
+        "z": ("filled", "4"),
+        "w": ("in part", "length 1 to 9"),
+        "x": ("in part", "length 1 to 9"),
+        "y": ("empty", "\N{EN DASH}"),
+        "v": ("no rows", "length 1 to 9"),
+    }
+    assert [(each.name, each.finding) for each in found.findings] == [
+        ("b", "fewer rows"),
+        ("a.w", "more empty"),
+    ]
+    assert [tile.value for tile in found.tiles()] == ["20", "1", "2"]
+    assert found.lists()[0].lines[0] == ("b", "fewer rows, 24 hours ago")
+    assert [len(each["rows"]) for each in found.payload()["tables"]] == [1, 3, 1]

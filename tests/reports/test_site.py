@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting.reports import companies, engagement, habits, health, pipelines, relationships
+from reporting.reports import companies, engagement, habits, health, pipelines, quality, relationships
 from reporting.reports.page import Content, Page
 from reporting.reports.render import render
 from reporting.reports.site import LISTING, NAME, Site
 from tests.reports.house import EVIL, NOW, TODAY
 
-NAMES = ("habits", "relationships", "companies", "engagement", "health", "pipelines", "index")
+NAMES = ("habits", "relationships", "companies", "engagement", "health", "pipelines", "quality", "index")
 
 
 def contents(name: str) -> dict[Page, Content]:
@@ -75,6 +75,28 @@ def contents(name: str) -> dict[Page, Content]:
         slowest_seconds=None,
         bytes_billed=None,
     )
+    table = quality.Table(
+        name=name,
+        profiled_at=NOW,
+        row_count=1,
+        row_count_before=None,
+        deleted_count=0,
+        column_count=1,
+        empty_count=0,
+        rows=((TODAY, 1),),
+    )
+    column = quality.Column(
+        table_name=name,
+        column_name=name,
+        kind=name,
+        null_share=0.5,
+        null_share_before=None,
+        distinct_count=None,
+        minimum=name,
+        maximum=name,
+        finding=name,
+    )
+    finding = quality.Finding(table_name=name, column_name=name, finding=name, profiled_at=NOW)
     return {
         habits.PAGE: habits.Habits(TODAY, (habit,)),
         relationships.PAGE: relationships.Relationships(TODAY, (person,), 1, (0, 0, 1, 0, 0, 0), 0),
@@ -82,6 +104,7 @@ def contents(name: str) -> dict[Page, Content]:
         engagement.PAGE: engagement.Engagement(TODAY, None, {}, engagement.Counter(), {}),
         health.PAGE: health.Health(TODAY, (), None, None, 0, NOW, (), ()),
         pipelines.PAGE: pipelines.Pipelines(TODAY, NOW, (pipeline,), (), (notable,), 1, (node,)),
+        quality.PAGE: quality.Quality(NOW, (table,), (column,), (finding,)),
     }
 
 

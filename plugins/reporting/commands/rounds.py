@@ -18,8 +18,9 @@ from reporting.runs import DAG as RUNS
 from reporting.settings import Settings
 from reporting.warehouse import builds
 
+PROFILE = "ops_warehouse__tables__profile"
 # What is done once a day, in this order: the report shows what the others note.
-DAILY = (RUNS, REPORT)
+DAILY = (PROFILE, RUNS, REPORT)
 MART_CHANGED = "mart_personal__models__changed"
 MART_FULL = "mart_personal__models__full"
 POLL_SECONDS = 0.5

@@ -48,6 +48,12 @@ MARTS = (
         Time("started_at", "TIMESTAMP"),
         is_mailed=False,
     ),
+    Mart(
+        "ops_table_profiles",
+        ("table_name", "column_name", "profiled_at"),
+        Time("profiled_at", "TIMESTAMP"),
+        is_mailed=False,
+    ),
 )
 
 

@@ -126,7 +126,7 @@ def send_summary() -> int:
 
 
 def send_csv() -> int:
-    """Send every mart but the records of runs as CSV to `REPORTING_CSV_EMAIL`, and return the letter's size in bytes.
+    """Send every mart but the records of runs and tables as CSV to `REPORTING_CSV_EMAIL`, and return the letter's size in bytes.
 
     Once a day by schedule, and once for each run that somebody asks for.
     """

@@ -1,4 +1,5 @@
-"""The project's records of its own work in `ops`: what ran, and what dbt said. They are history, and end by age alone.
+"""The project's records of its own work in `ops`: what ran, what dbt said, what was in the tables. They are
+history, and end by age alone.
 
 Rows that may change are merged: a later `updated_at` wins, so that a read can be repeated, late, or overtake another. Rows
 that never change are appended by a load job, which costs nothing; the job's id tells a repetition.
@@ -17,11 +18,11 @@ from reporting.settings import Settings
 from reporting.warehouse.client import run_job
 from reporting.warehouse.tables import describe
 
-RUNS, TRIES, RESULTS = "airflow_runs", "airflow_tries", "dbt_results"
+RUNS, TRIES, RESULTS, PROFILES = "airflow_runs", "airflow_tries", "dbt_results", "table_profiles"
 # A year can be compared with the one before.
 KEPT = timedelta(days=400)
 # By which column the rows of each are old.
-AGES = {RUNS: "due_at", TRIES: "updated_at", RESULTS: "started_at"}
+AGES = {RUNS: "due_at", TRIES: "updated_at", RESULTS: "started_at", PROFILES: "profiled_at"}
 # A parameter of a query may have 10 MB: https://cloud.google.com/bigquery/quotas#query_jobs
 ROWS_A_MERGE = 5_000
 

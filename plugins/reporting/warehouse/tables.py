@@ -317,6 +317,31 @@ def dbt_results(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
     )
 
 
+def table_profiles(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
+    """Describe the profiles of raw tables in `metadata`: one row a column of a profile."""
+    return sa.Table(
+        "table_profiles",
+        metadata,
+        column(
+            "table_name", sa.String(), "Raw table: the key, with column_name and profiled_at.", required=True
+        ),
+        column("column_name", sa.String(), "Column of the table.", required=True),
+        column("profiled_at", sa.TIMESTAMP(), "When the profile was begun.", required=True),
+        column("kind", sa.String(), "text, number, date, time, boolean or list."),
+        column("row_count", sa.Integer(), "Rows that lived in the table."),
+        column("deleted_count", sa.Integer(), "Rows beside them that the source had deleted."),
+        column(
+            "null_count", sa.Integer(), "Living rows with nothing in the column; of a list, an empty one."
+        ),
+        column("distinct_count", sa.Integer(), "Different values, about; null for a list."),
+        column("minimum", sa.String(), "Least value as text; of texts and lists the least length."),
+        column("maximum", sa.String(), "Greatest value as text; of texts and lists the greatest length."),
+        schema=f"{prefix}ops",
+        comment="One row a column of a profile of a raw table. No value of a text is in it.",
+        bigquery_clustering_fields=["table_name"],
+    )
+
+
 def describe(prefix: str = "") -> sa.MetaData:
     """Every table of the project, with the datasets' names prefixed by `prefix`."""
     metadata = sa.MetaData()
@@ -330,4 +355,5 @@ def describe(prefix: str = "") -> sa.MetaData:
     airflow_runs(metadata, prefix)
     airflow_tries(metadata, prefix)
     dbt_results(metadata, prefix)
+    table_profiles(metadata, prefix)
     return metadata
