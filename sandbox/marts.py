@@ -40,6 +40,31 @@ STAGES = (
     ("Closed won", True, True),
     ("Closed lost", True, False),
 )
+# Seconds that a run of a DAG usually takes.
+PIPELINES = {
+    "mart_personal__models__full": 140.0,
+    "ops_warehouse__backup__daily": 35.0,
+    "raw_google__contacts__full": 20.0,
+    "raw_hubspot__contacts__full": 90.0,
+    "raw_notion__daily_habits__full": 12.0,
+    "report_personal__dashboard__daily": 18.0,
+}
+RUN_OUTCOMES = {"success": 80, "recovered": 6, "skipped": 5, "failed": 4, "missing": 5}
+NODES = (("model", "habits"), ("model", "people"), ("test", "people_is_valid"), ("snapshot", "person_keys"))
+# Rows of a raw table at its first profile; its columns with the share that is empty.
+PROFILED = {
+    "google__contacts": 300,
+    "hubspot__contacts": 900,
+    "hubspot__deals": 80,
+    "notion__daily_habits": 700,
+}
+PROFILED_COLUMNS = (
+    ("id", "text", 0.0),
+    ("archived", "boolean", 0.0),
+    ("email", "text", 0.2),
+    ("fax", "text", 1.0),
+    ("phones", "list", 0.4),
+)
 
 Row = dict[str, Any]
 
@@ -93,6 +118,9 @@ class Sample:
             ("companies", self.companies()),
             ("deals", self.deals()),
             ("engagements", self.engaged()),
+            ("ops_runs", self.runs()),
+            ("ops_dbt_results", self.dbt_results()),
+            ("ops_table_profiles", self.profiles()),
         ):
             fill(client, dataset, name, rows)
 
@@ -229,6 +257,87 @@ class Sample:
                 "owner": dice.choices(OWNERS, (5, 3, 1))[0],
                 "unknown_association_count": 0,
             }
+
+    def runs(self) -> Iterator[Row]:
+        """A row a run of the last 40 days: most of them good, some not."""
+        for dag_id, usual in PIPELINES.items():
+            dice = random.Random(f"{self.seed}:{dag_id}")
+            for back in range(40):
+                due = datetime.combine(self.today - timedelta(days=back), time(3, 17), UTC)
+                outcome = dice.choices(tuple(RUN_OUTCOMES), tuple(RUN_OUTCOMES.values()))[0]
+                is_slow = dice.random() < 0.03
+                seconds = round(usual * (8 if is_slow else 0.8 + 0.4 * dice.random()) + 60 * is_slow, 1)
+                began = due + timedelta(seconds=dice.randrange(1, 9))
+                is_there = outcome != "missing"
+                is_bad = outcome in ("recovered", "failed")
+                yield {
+                    "dag_id": dag_id,
+                    "run_id": f"scheduled__{due.isoformat()}",
+                    "layer": dag_id.partition("_")[0],
+                    "run_type": "scheduled",
+                    "outcome": outcome,
+                    "due_at": due,
+                    "started_at": began if is_there else None,
+                    "ended_at": began + timedelta(seconds=seconds) if is_there else None,
+                    "wait_seconds": (began - due).total_seconds() if is_there else None,
+                    "duration_seconds": seconds if is_there else None,
+                    "usual_seconds": usual,
+                    "is_outlier": is_slow and outcome in ("success", "recovered"),
+                    "tasks_count": 2 * is_there,
+                    "tries_count": (2 + is_bad) * is_there,
+                    "failed_tries_count": int(is_bad),
+                    "failed_tasks": "extract" if is_bad else None,
+                }
+
+    def dbt_results(self) -> Iterator[Row]:
+        """A row a node of the build of each of the last 30 days."""
+        for back in range(30):
+            at = datetime.combine(self.today - timedelta(days=back), time(0, 41), UTC)
+            for number, (kind, name) in enumerate(NODES):
+                dice = random.Random(f"{self.seed}:{back}:{name}")
+                usual = 1.0 + number
+                yield {
+                    "invocation_id": f"i{back}",
+                    "node_id": f"{kind}.reporting.{name}",
+                    "build_id": f"dbt-full-{at:%Y%m%dT%H%M%S%f}",
+                    "refresh": "full",
+                    "layer": "marts",
+                    "kind": kind,
+                    "name": name,
+                    "outcome": "failed" if kind == "test" and dice.random() < 0.05 else "success",
+                    "started_at": at,
+                    "duration_seconds": round(usual * (0.8 + 0.4 * dice.random()), 2),
+                    "usual_seconds": usual,
+                    "bytes_billed": 10 * 2**20 * (number + 1),
+                }
+
+    def profiles(self) -> Iterator[Row]:
+        """A row a column of a profile every third day of two months."""
+        for table, first in PROFILED.items():
+            rows, before = first, None
+            for number in range(20):
+                dice = random.Random(f"{self.seed}:{table} {number}")
+                at = datetime.combine(self.today - timedelta(days=3 * (19 - number)), time(3, 7), UTC)
+                rows = round(rows * (0.7 if dice.random() < 0.03 else 1 + 0.04 * dice.random()))
+                for name, kind, share in PROFILED_COLUMNS:
+                    yield {
+                        "table_name": table,
+                        "column_name": name,
+                        "profiled_at": at,
+                        "kind": kind,
+                        "row_count": rows,
+                        "row_count_before": before,
+                        "deleted_count": rows // 30,
+                        "null_count": round(rows * share),
+                        "null_share": share,
+                        "null_share_before": share if before else None,
+                        "distinct_count": None if kind == "list" else round(rows * (1 - share)),
+                        "minimum": None if share == 1 else "1",
+                        "maximum": None if share == 1 else "40",
+                        "finding": "fewer rows" if before and rows <= 0.8 * before else None,
+                        "is_latest": number == 19,
+                    }
+                before = rows
 
 
 def metrics(habits: Iterable[Row]) -> Iterator[Row]:

@@ -146,10 +146,42 @@ def stale(settings: Settings) -> list[str]:
     ]
 
 
+def results(settings: Settings) -> list[dict[str, Any]]:
+    """One row of `ops.dbt_results` a node of the last build, without the build itself; none where dbt did not get that far.
+
+    What dbt says in words stays out, since an error of the warehouse may quote a value.
+    """
+    try:
+        found = json.loads((target_folder(settings) / "run_results.json").read_text())
+    except FileNotFoundError:
+        return []
+    return [_result(found["metadata"], each) for each in found["results"]]
+
+
 def forget_results(settings: Settings) -> None:
     """Remove the results of the last command, so that they are not taken for the next one's."""
     for name in ("run_results.json", "sources.json"):
         (target_folder(settings) / name).unlink(missing_ok=True)
+
+
+def _result(metadata: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    kind, _, *name = result["unique_id"].split(".")
+    said = result.get("adapter_response") or {}
+    timing = {each["name"]: each for each in result.get("timing") or []}
+    # A node that was skipped has none; what stands in the metadata is when the command wrote this.
+    begun = timing.get("compile") or timing.get("execute") or {}
+    return {
+        "invocation_id": metadata["invocation_id"],
+        "node_id": result["unique_id"],
+        "kind": kind,
+        "name": name[0] if kind == "test" else ".".join(name),
+        "status": result["status"],
+        "started_at": begun.get("started_at") or metadata["generated_at"],
+        "duration_seconds": result.get("execution_time"),
+        "rows_affected": said.get("rows_affected"),
+        "bytes_billed": said.get("bytes_billed"),
+        "failures": result.get("failures"),
+    }
 
 
 def _results(path: Path) -> Iterator[dict[str, str]]:

@@ -71,7 +71,7 @@ def test_connect_doctor_and_rounds_from_an_empty_folder_each(tmp_path: Path, big
         assert "hubspot__emails: is switched off" in doctor.stdout
         assert "hubspot__deals: can be read" in doctor.stdout
 
-        results = []
+        results, history = [], []
         for number in range(2):
             state = tmp_path / f"state{number}"
             done = run("round", "--data", str(state), "--port", str(free_port()))
@@ -82,12 +82,28 @@ def test_connect_doctor_and_rounds_from_an_empty_folder_each(tmp_path: Path, big
             builds = rows(client, "SELECT COUNT(*) FROM own_ops.dbt_builds")[0][0]
             inserted = rows(client, "SELECT SUM(rows_inserted) FROM own_ops.sync_runs")[0][0]
             results.append((builds, inserted))
+            history.append(
+                rows(client, "SELECT COUNT(*), COUNTIF(state = 'success') FROM own_ops.airflow_runs")[0]
+            )
             # The report is made with the build of the day.
             assert (state / "site" / "index.html").exists() is (number == 0)
             shutil.rmtree(state)
         # Nothing is new the second time, so nothing is inserted and nothing is built.
         assert results[0] == results[1]
         assert results[0][1] > 0
+        # Each began with an empty metadata database, which is gone, and its runs are not.
+        assert history[1][0] > history[0][0] > 10
+        assert history[1][1] > history[0][1] > 10
+        assert rows(client, "SELECT COUNT(*) FROM own_ops.airflow_tries WHERE state = 'success'")[0][0] > 20
+        assert rows(client, "SELECT COUNT(*) FROM own_ops.dbt_results WHERE status = 'success'")[0][0] > 20
+        profiled = rows(client, "SELECT COUNT(DISTINCT table_name) FROM own_ops.table_profiles")[0][0]
+        assert (
+            profiled
+            == rows(
+                client,
+                "SELECT COUNT(DISTINCT CONCAT(source, entity)) FROM own_ops.sync_runs WHERE rows_inserted > 0",
+            )[0][0]
+        )
         refreshes = rows(client, "SELECT entity, refresh FROM own_ops.sync_runs ORDER BY committed_at")
         for name in ("daily_habits", "contacts"):
             assert [refresh for entity, refresh in refreshes if entity == name] == ["full", "changed"]

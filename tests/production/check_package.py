@@ -85,7 +85,7 @@ def one_round(production: Production, dag_ids: list[str]) -> dict[str, rounds.Le
         Console(),
         dag_ids,
         full_build=False,
-        report=False,
+        upkeep=(),
         seconds=2400,
         give_up_on_retry=True,
     )

@@ -64,3 +64,46 @@ def test_each_selection_is_an_argument_of_its_own(tmp_path: Path) -> None:
     assert command[-2:] == ["source:notion.daily_habits+,tag:marts", "b"]
     assert "--full-refresh" in command
     assert command[command.index("--exclude-resource-type") + 1] == "unit_test"
+
+
+def test_results_are_a_row_a_node_without_what_dbt_says_in_words(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    assert dbt.results(settings) == []
+    folder = dbt.target_folder(settings)
+    folder.mkdir(parents=True)
+    built = {
+        "unique_id": "model.reporting.habits",
+        "status": "success",
+        "message": "Bad int64 value: Ada",
+        "execution_time": 2.5,
+        "failures": None,
+        "timing": [
+            {"name": "compile", "started_at": "2026-06-30T01:00:00Z"},
+            {"name": "execute", "started_at": "2026-06-30T01:00:01Z"},
+        ],
+        "adapter_response": {"rows_affected": 7, "bytes_billed": 10485760, "code": "CREATE TABLE"},
+    }
+    skipped = {
+        "unique_id": "test.reporting.not_null_habits_habit.1a2b",
+        "status": "skipped",
+        "execution_time": 0.0,
+        "timing": [],
+        "adapter_response": {},
+    }
+    metadata = {"invocation_id": "i", "generated_at": "2026-06-30T01:02:03Z"}
+    (folder / "run_results.json").write_text(json.dumps({"metadata": metadata, "results": [built, skipped]}))
+    first, second = dbt.results(settings)
+    assert first == {
+        "invocation_id": "i",
+        "node_id": "model.reporting.habits",
+        "kind": "model",
+        "name": "habits",
+        "status": "success",
+        "started_at": "2026-06-30T01:00:00Z",
+        "duration_seconds": 2.5,
+        "rows_affected": 7,
+        "bytes_billed": 10485760,
+        "failures": None,
+    }
+    assert (second["kind"], second["name"]) == ("test", "not_null_habits_habit")
+    assert (second["started_at"], second["rows_affected"]) == ("2026-06-30T01:02:03Z", None)

@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
@@ -12,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from reporting.commands import cleanup
-from reporting.history import AIRFLOW, HistoryError, clean_logs, count_runs
-from reporting.settings import ROOT
+from reporting.history import HistoryError, clean_logs, count_runs
 
 NOW = datetime.now(UTC)
 CANARY = "ops_airflow__canary__ping"
@@ -45,19 +43,6 @@ def test_old_logs_of_every_dag_go(logs: Path) -> None:
 def test_only_those_of_the_dags_that_are_named(logs: Path) -> None:
     assert clean_logs(logs, NOW - timedelta(days=30), ["one", "never there"]) == 1
     assert left(logs) == ["dag_id=one/run_id=0", "dag_id=two/run_id=0", "dag_id=two/run_id=40"]
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A metadata database as Airflow makes it."""
-    folder = tmp_path_factory.mktemp("airflow")
-    environment = os.environ | {
-        "AIRFLOW_HOME": str(ROOT),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
-        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
-    }
-    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, capture_output=True, check=True, timeout=200)
-    return folder / "airflow.db"
 
 
 def history(database: Path) -> Counter[str]:

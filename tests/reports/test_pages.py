@@ -10,7 +10,16 @@ import pytest
 import yaml
 
 from reporting.entities import ENTITIES
-from reporting.reports import companies, engagement, habits, health, overview, relationships
+from reporting.reports import (
+    companies,
+    engagement,
+    habits,
+    health,
+    overview,
+    pipelines,
+    quality,
+    relationships,
+)
 from reporting.reports.build import PAGES, build
 from reporting.reports.marts import Marts, ReportError
 from reporting.settings import ROOT, Settings
@@ -354,3 +363,155 @@ def test_fresh_means_what_the_dbt_sources_declare() -> None:
         moment = timedelta(seconds=1)
         found = [health.status(entity, age) for age in (late, late + moment, stale, stale + moment)]
         assert found == ["fresh", "late", "late", "stale"], entity.table
+
+
+def dag_run(dag_id: str, outcome: str, due_at: datetime, **values: Any) -> dict[str, Any]:
+    is_there = outcome != "missing"
+    return {
+        "dag_id": dag_id,
+        "run_id": f"scheduled__{due_at.isoformat()}",
+        "layer": dag_id.partition("_")[0],
+        "run_type": "scheduled",
+        "outcome": outcome,
+        "due_at": due_at,
+        "started_at": due_at if is_there else None,
+        "ended_at": due_at + timedelta(seconds=10) if is_there else None,
+        "duration_seconds": 10.0 if is_there else None,
+        "usual_seconds": 10.0,
+        "is_outlier": False,
+        "tasks_count": 2,
+        "tries_count": 2,
+        "failed_tries_count": 0,
+    } | values
+
+
+def test_pipelines_are_counted_by_how_their_runs_ended(marts: Marts, hold: Fill) -> None:
+    one, other = "mart_personal__models__full", "raw_notion__daily_habits__full"
+    day = timedelta(days=1)
+    hold(
+        "ops_runs",
+        dag_run(one, "success", NOW - day),
+        dag_run(one, "success", NOW - 2 * day, duration_seconds=100.0, is_outlier=True),
+        dag_run(one, "recovered", NOW - 3 * day, duration_seconds=40.0, failed_tasks="staging"),
+        # Not to be counted as work.
+        dag_run(one, "skipped", NOW - 4 * day, duration_seconds=0.1),
+        dag_run(other, "failed", NOW - 2 * day, duration_seconds=1000.0, failed_tasks="extract, load"),
+        dag_run(other, "missing", NOW - 5 * day),
+        dag_run(other, "running", NOW, duration_seconds=None, ended_at=None),
+        # The owner's thirty days begin at midnight in Berlin.
+        dag_run(other, "failed", datetime(2026, 5, 31, 21, 59, tzinfo=UTC)),
+        dag_run(other, "success", datetime(2026, 5, 31, 22, 0, tzinfo=UTC)),
+    )
+    found = pipelines.read(marts)
+    mart, raw = found.pipelines
+    assert (mart.dag_id, mart.layer, mart.run_count, mart.status) == (one, "mart", 4, "recovered")
+    assert (mart.mean_seconds, mart.slowest_seconds, mart.outlier_count) == (50, 100, 1)
+    assert mart.last_good_at == NOW - day + timedelta(seconds=10)
+    assert (raw.counts["failed"], raw.counts["missing"], raw.counts["success"], raw.run_count) == (1, 1, 1, 3)
+    assert raw.status == "failed"
+    assert [(each.what, each.failed_tasks) for each in found.notable] == [
+        ("slow", None),
+        ("failed", "extract, load"),
+        ("recovered", "staging"),
+        ("missing", None),
+    ]
+    assert found.notable_count == 4
+    assert [tile.value for tile in found.tiles()] == ["71%", "1", "1", "1"]
+    assert found.tiles()[0].trend[-2:] == (1.0, None)
+    assert found.lists()[0].lines == ((other, "failed, 2 days ago"), (other, "missing, 5 days ago"))
+    assert sum(runs for _, _, runs in found.payload()["runs"]) == 8
+
+
+def test_what_dbt_spends_its_time_on_comes_first(marts: Marts, hold: Fill) -> None:
+    def result(
+        name: str, seconds: float, outcome: str = "success", back: int = 1, **values: Any
+    ) -> dict[str, Any]:
+        at = NOW - timedelta(days=back)
+        return {
+            "invocation_id": f"{name} {back} {seconds}",
+            "node_id": f"model.reporting.{name}",
+            "kind": "model",
+            "name": name,
+            "outcome": outcome,
+            "started_at": at,
+            "duration_seconds": seconds,
+        } | values
+
+    hold(
+        "ops_dbt_results",
+        result("often", 3.0, bytes_billed=10_000_000),
+        result("often", 5.0, "failed", bytes_billed=20_000_000),
+        result("once", 7.0, "warning"),
+        result("once", 0.0, "skipped"),
+        result("once", 90.0, back=31),
+    )
+    often, once = pipelines.read(marts).nodes
+    assert (often.name, often.start_count, often.failed_count, often.mean_seconds) == ("often", 2, 1, 4)
+    assert (often.slowest_seconds, often.bytes_billed) == (5, 30_000_000)
+    assert (once.start_count, once.warning_count, once.bytes_billed) == (1, 1, None)
+
+
+def profile(table: str, column: str, at: datetime, **values: Any) -> dict[str, Any]:
+    return {
+        "table_name": table,
+        "column_name": column,
+        "profiled_at": at,
+        "kind": "text",
+        "row_count": 10,
+        "row_count_before": 20,
+        "deleted_count": 1,
+        "null_count": 5,
+        "null_share": 0.5,
+        "null_share_before": 0.5,
+        "distinct_count": 3,
+        "minimum": "1",
+        "maximum": "9",
+        "finding": None,
+        "is_latest": True,
+    } | values
+
+
+def test_quality_is_what_the_latest_profiles_say(marts: Marts, hold: Fill) -> None:
+    day, old = timedelta(days=1), {"is_latest": False}
+    hold(
+        "ops_table_profiles",
+        profile("b", "x", NOW - day, finding="fewer rows"),
+        profile("b", "y", NOW - day, finding="fewer rows", null_share=1.0, minimum=None, maximum=None),
+        profile("b", "x", NOW - 2 * day, row_count=20, row_count_before=None, **old),
+        profile("b", "x", NOW - 40 * day, finding="became empty", **old),
+        profile("b", "x", NOW - 91 * day, row_count=99, **old),
+        profile(
+            "a",
+            "z",
+            NOW - 5 * day,
+            kind="number",
+            null_share=0.0,
+            minimum="4",
+            maximum="4",
+            row_count_before=None,
+        ),
+        profile("a", "w", NOW - 5 * day, finding="more empty", kind="list", row_count_before=None),
+        profile("c", "v", NOW, row_count=0, null_share=None, row_count_before=0),
+    )
+    found = quality.read(marts)
+    one, other, empty = found.tables
+    assert (one.name, one.row_count, one.more, one.column_count, one.empty_count) == ("a", 10, None, 2, 0)
+    assert (other.name, other.more, other.deleted_count, other.empty_count) == ("b", -10, 1, 1)
+    # A profile at half past five in Berlin is of that day.
+    assert other.rows == ((TODAY - 40 * day, 10), (TODAY - 2 * day, 20), (TODAY - day, 10))
+    assert (empty.row_count, empty.more) == (0, 0)
+    told = {each.column_name: (each.state, each.range) for each in found.columns}
+    assert told == {
+        "z": ("filled", "4"),
+        "w": ("in part", "length 1 to 9"),
+        "x": ("in part", "length 1 to 9"),
+        "y": ("empty", "\N{EN DASH}"),
+        "v": ("no rows", "length 1 to 9"),
+    }
+    assert [(each.name, each.finding) for each in found.findings] == [
+        ("b", "fewer rows"),
+        ("a.w", "more empty"),
+    ]
+    assert [tile.value for tile in found.tiles()] == ["20", "1", "2"]
+    assert found.lists()[0].lines[0] == ("b", "fewer rows, 24 hours ago")
+    assert [len(each["rows"]) for each in found.payload()["tables"]] == [1, 3, 1]

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting.reports import companies, engagement, habits, health, relationships
+from reporting.reports import companies, engagement, habits, health, pipelines, quality, relationships
 from reporting.reports.page import Content, Page
 from reporting.reports.render import render
 from reporting.reports.site import LISTING, NAME, Site
 from tests.reports.house import EVIL, NOW, TODAY
 
-NAMES = ("habits", "relationships", "companies", "engagement", "health", "index")
+NAMES = ("habits", "relationships", "companies", "engagement", "health", "pipelines", "quality", "index")
 
 
 def contents(name: str) -> dict[Page, Content]:
@@ -52,12 +52,59 @@ def contents(name: str) -> dict[Page, Content]:
         days_to_birthday=0,
         age=40,
     )
+    pipeline = pipelines.Pipeline(
+        dag_id=name,
+        layer=name,
+        counts=dict.fromkeys(pipelines.OUTCOMES, 1),
+        mean_seconds=1.0,
+        usual_seconds=None,
+        slowest_seconds=2.0,
+        outlier_count=0,
+        last_good_at=NOW,
+    )
+    notable = pipelines.Notable(
+        dag_id=name, what="failed", due_at=NOW, duration_seconds=1.0, usual_seconds=None, failed_tasks=name
+    )
+    node = pipelines.Node(
+        name=name,
+        kind=name,
+        start_count=1,
+        failed_count=1,
+        warning_count=0,
+        mean_seconds=1.0,
+        slowest_seconds=None,
+        bytes_billed=None,
+    )
+    table = quality.Table(
+        name=name,
+        profiled_at=NOW,
+        row_count=1,
+        row_count_before=None,
+        deleted_count=0,
+        column_count=1,
+        empty_count=0,
+        rows=((TODAY, 1),),
+    )
+    column = quality.Column(
+        table_name=name,
+        column_name=name,
+        kind=name,
+        null_share=0.5,
+        null_share_before=None,
+        distinct_count=None,
+        minimum=name,
+        maximum=name,
+        finding=name,
+    )
+    finding = quality.Finding(table_name=name, column_name=name, finding=name, profiled_at=NOW)
     return {
         habits.PAGE: habits.Habits(TODAY, (habit,)),
         relationships.PAGE: relationships.Relationships(TODAY, (person,), 1, (0, 0, 1, 0, 0, 0), 0),
         companies.PAGE: companies.Companies(TODAY, (), 0, 0, (), (), 0),
         engagement.PAGE: engagement.Engagement(TODAY, None, {}, engagement.Counter(), {}),
         health.PAGE: health.Health(TODAY, (), None, None, 0, NOW, (), ()),
+        pipelines.PAGE: pipelines.Pipelines(TODAY, NOW, (pipeline,), (), (notable,), 1, (node,)),
+        quality.PAGE: quality.Quality(NOW, (table,), (column,), (finding,)),
     }
 
 

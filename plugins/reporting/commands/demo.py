@@ -75,7 +75,7 @@ def main() -> int:
             console,
             [str(DagId("raw", entity.source, entity.name, "full")) for entity in ENTITIES],
             full_build=False,
-            report=True,
+            upkeep=rounds.DAILY,
             seconds=PATIENCE_SECONDS,
             give_up_on_retry=True,
         )

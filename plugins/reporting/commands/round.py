@@ -6,6 +6,7 @@ best in a bucket (REPORTING_LANDING_URI).
 """
 
 import argparse
+import os
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,13 @@ from zoneinfo import ZoneInfo
 from google.cloud import bigquery
 from rich.console import Console
 
-from reporting.commands import configuration, installation, rounds
+from reporting.commands import backup, configuration, installation, rounds
 from reporting.commands.errors import CommandError, end_on_signals, run
 from reporting.commands.installation import AIRFLOW_PORT, BIGQUERY_PORT
 from reporting.entities import ENTITIES, Entity
 from reporting.extract import is_swept_lately
 from reporting.naming import DagId
+from reporting.runs import DAG as RUNS
 from reporting.settings import SWITCHED_OFF, Settings
 from reporting.warehouse import builds, states
 
@@ -62,6 +64,7 @@ def main() -> int:
             raise CommandError(
                 "no source is configured. Run script/connect notion or hubspot, or script/google-login, first."
             )
+        has_no_past = backup.metadata_address(state, variables | dict(os.environ)) is None
         running = stack.enter_context(
             installation.running(
                 state, variables, console, port=options.port, bigquery_port=options.bigquery_port
@@ -74,6 +77,7 @@ def main() -> int:
             if running.settings.names.get(entity.table) != SWITCHED_OFF
             and (dag_id := due_dag(running.client, running.settings, entity, options.full))
         ]
+        # Once a day, as the schedules have it.
         is_new_day = not is_built_today(running.client, running.settings, started_at)
         rounds.run_round(
             running.api,
@@ -81,9 +85,8 @@ def main() -> int:
             running.settings,
             console,
             due,
-            # Once a day, as the schedules have it.
             full_build=is_new_day,
-            report=is_new_day,
+            upkeep=upkeep(is_new_day=is_new_day, has_no_past=has_no_past),
             seconds=options.minutes * 60,
             give_up_on_retry=False,
         )
@@ -106,6 +109,16 @@ def due_dag(client: bigquery.Client, settings: Settings, entity: Entity, full: b
         return None
     refresh = "full" if full or is_due or not entity.has_changed else "changed"
     return str(DagId("raw", entity.source, entity.name, refresh))
+
+
+def upkeep(*, is_new_day: bool, has_no_past: bool) -> tuple[str, ...]:
+    """The DAGs that run at the end of a round.
+
+    A state folder that begins empty may end empty, and with it what Airflow knows of this round.
+    """
+    if is_new_day:
+        return rounds.DAILY
+    return (RUNS,) if has_no_past else ()
 
 
 def is_built_today(client: bigquery.Client, settings: Settings, now: datetime) -> bool:

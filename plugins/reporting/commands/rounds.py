@@ -14,9 +14,13 @@ from rich.table import Table
 from reporting.commands.airflow_api import ENDED, AirflowApi
 from reporting.commands.errors import CommandError
 from reporting.reports import DAG as REPORT
+from reporting.runs import DAG as RUNS
 from reporting.settings import Settings
 from reporting.warehouse import builds
 
+PROFILE = "ops_warehouse__tables__profile"
+# What is done once a day, in this order: the report shows what the others note.
+DAILY = (PROFILE, RUNS, REPORT)
 MART_CHANGED = "mart_personal__models__changed"
 MART_FULL = "mart_personal__models__full"
 POLL_SECONDS = 0.5
@@ -112,12 +116,12 @@ def run_round(
     dag_ids: Sequence[str],
     *,
     full_build: bool,
-    report: bool,
+    upkeep: Sequence[str] = (),
     seconds: float,
     give_up_on_retry: bool,
 ) -> None:
-    """Run `dag_ids` to their end, then the builds that they cause; `full_build` adds a build of everything, and `report`
-    the report of what was built."""
+    """Run `dag_ids` to their end, then the builds that they cause; `full_build` adds a build of everything. `upkeep` are the
+    DAGs that run after it, each when the one before has ended."""
     started_at = datetime.now(UTC)
     watch = Watch(api, console, give_up_on_retry)
     api.await_dags([*dag_ids, MART_CHANGED, MART_FULL, REPORT])
@@ -133,8 +137,8 @@ def run_round(
         raise CommandError(
             f"sources keep changing: not all of it is in the marts after {BUILDS} builds. Run it again."
         )
-    if report:
-        watch.wait([(REPORT, api.trigger(REPORT))], seconds)
+    for dag_id in upkeep:
+        watch.wait([(dag_id, api.trigger(dag_id))], seconds)
 
 
 def _next_build(api: AirflowApi, since: datetime) -> str:

@@ -22,12 +22,14 @@ class Mart:
     """A mart, the key that its rows are ordered by, and its time; None where a row is a state and has none.
 
     A table of another `dataset` is read in the same way.
+    `is_mailed` says whether letters with every mart have it: what the project notes of itself grows whatever the owner does.
     """
 
     name: str
     key: tuple[str, ...]
     time: Time | None = None
     dataset: str = "marts"
+    is_mailed: bool = True
 
 
 MARTS = (
@@ -41,6 +43,19 @@ MARTS = (
     Mart("people_matches", ("record_id", "other_record_id", "evidence", "value")),
     Mart("relationships", ("person_id",)),
     Mart("ops_sync_health", ("source", "entity")),
+    Mart("ops_runs", ("dag_id", "run_id"), Time("due_at", "TIMESTAMP"), is_mailed=False),
+    Mart(
+        "ops_dbt_results",
+        ("invocation_id", "node_id"),
+        Time("started_at", "TIMESTAMP"),
+        is_mailed=False,
+    ),
+    Mart(
+        "ops_table_profiles",
+        ("table_name", "column_name", "profiled_at"),
+        Time("profiled_at", "TIMESTAMP"),
+        is_mailed=False,
+    ),
 )
 
 

@@ -1,10 +1,10 @@
 """What the daily backup does; nothing heavy is imported while DAGs are parsed."""
 
-import os
 import shutil
 
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
+from reporting.orchestration import metadata
 from reporting.settings import Settings, read_settings
 
 
@@ -21,15 +21,10 @@ def keep_warehouse() -> dict[str, int]:
 def keep_metadata() -> None:
     """Dump the metadata database beside it; skips where that cannot be done here."""
     from reporting.commands import backup
-    from reporting.commands.configuration import METADATA
     from reporting.commands.errors import CommandError
 
     settings = _configured()
-    address = os.environ.get(METADATA)
-    if not address:
-        raise AirflowSkipException(
-            f"{METADATA} is not set, so this task does not know the metadata database. script/server and script/start set it."
-        )
+    address = metadata.address()
     if address.startswith("postgresql") and shutil.which("pg_dump") is None:
         raise AirflowSkipException(
             "pg_dump is not installed here, so the metadata database is in no backup of this project. Install PostgreSQL's "

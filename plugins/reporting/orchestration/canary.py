@@ -8,6 +8,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, task
 from reporting import alerts
 from reporting.naming import DagId
 from reporting.orchestration import callbacks
+from reporting.settings import read_settings
 
 SCHEDULE = "*/30 * * * *"
 
@@ -23,7 +24,10 @@ def canary_dag() -> DAG:
             "success is older than 90 minutes. Scheduled only where `REPORTING_PING_URL` is set, be it to `none`."
         ),
         # Production does not start without it; elsewhere nobody waits for the ping.
-        schedule=CronTriggerTimetable(SCHEDULE, timezone="UTC") if os.environ.get(alerts.PING) else None,
+        # In the zone of all the others, by which the history of runs knows what was due.
+        schedule=CronTriggerTimetable(SCHEDULE, timezone=read_settings().timezone)
+        if os.environ.get(alerts.PING)
+        else None,
         catchup=False,
         max_active_runs=1,
         # Its task may wait behind a long one where one runs at a time.

@@ -1,4 +1,4 @@
-"""What the clean-up does: removes runs, their logs and landings that are older than they are kept for."""
+"""What the clean-up does: removes runs, their logs, landings and the history of runs that are older than they are kept for."""
 
 import logging
 import os
@@ -10,6 +10,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from reporting import history
+from reporting.orchestration import metadata, runs
 from reporting.settings import read_settings
 
 log = logging.getLogger(__name__)
@@ -17,15 +18,8 @@ log = logging.getLogger(__name__)
 
 def clean_metadata(before: datetime, dag_ids: Sequence[str]) -> None:
     """Remove what is older than `before`, of `dag_ids` or of all. Raises `AirflowException` with what Airflow said."""
-    from reporting.commands.configuration import METADATA
-
-    address = os.environ.get(METADATA)
-    if not address:
-        raise AirflowSkipException(
-            f"{METADATA} is not set, so this task does not know the metadata database. script/server and script/start set it."
-        )
     try:
-        for line in history.clean_runs(address, before, dag_ids, with_others=True):
+        for line in history.clean_runs(metadata.address(), before, dag_ids, with_others=True):
             log.info(line)
     except history.HistoryError as error:
         raise AirflowException(str(error)) from None
@@ -48,6 +42,13 @@ def clean_landing() -> int:
     if days is None:
         raise AirflowSkipException("Landings are kept for good (REPORTING_LANDING_DAYS is none).")
     return Landing(settings.landing_uri).discard(datetime.now(UTC) - timedelta(days=days))
+
+
+def clean_history() -> int:
+    """Remove what the warehouse has kept of runs and builds for longer than it is to, and return how many rows."""
+    if any(get_current_context()["params"].values()):
+        raise AirflowSkipException("What the warehouse keeps of runs ends by its own age alone.")
+    return runs.forget_old()
 
 
 def asked() -> tuple[datetime, list[str]]:

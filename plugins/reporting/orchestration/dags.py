@@ -18,11 +18,12 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from reporting.entities import ENTITIES, Entity
 from reporting.landing import Refresh
 from reporting.naming import DagId
-from reporting.orchestration import backup, cleanup, pauses
+from reporting.orchestration import backup, cleanup, pauses, quality, runs
 from reporting.orchestration.callbacks import hide_secrets, task_failed
 from reporting.orchestration.dbt import DbtBuild, DbtSourceFreshness
 from reporting.orchestration.pauses import KEEPER
 from reporting.reports import DAG as REPORT
+from reporting.runs import DAG as RUNS
 from reporting.settings import EXPORT_FORMATS, ROOT, read_settings
 from reporting.window import Window, WindowError, parse_window
 
@@ -219,6 +220,68 @@ def problems_dag() -> DAG:
     return dag
 
 
+def runs_dag() -> DAG:
+    """The DAG that keeps the history of runs."""
+    with DAG(
+        dag_id=str(DagId.parse(RUNS)),
+        description="Brings Airflow's own runs into the warehouse, once a day.",
+        doc_md=(
+            "### The history of runs\n\nReads the runs and the tries of tasks that changed in Airflow's metadata database since "
+            "the last time, and merges them into `ops.airflow_runs` and `ops.airflow_tries`, where they stay for 400 days. A run "
+            "that was due by its DAG's schedule and is not there becomes a row that says so. With `everything` it reads all that "
+            "Airflow still has. No event comes of it: the marts `ops_runs` and `ops_dbt_results` are views."
+        ),
+        schedule=_daily("11 5 * * *"),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(retries=2),
+        tags=["raw", "ops"],
+        params={
+            "everything": Param(
+                False, type="boolean", description="Read all that Airflow has, not only what changed."
+            )
+        },
+    ) as dag:
+
+        @task
+        def load() -> dict[str, int]:
+            return runs.bring_runs()
+
+        load()
+    return dag
+
+
+def profile_dag() -> DAG:
+    """The DAG that looks at what is in the raw tables."""
+    with DAG(
+        dag_id=str(DagId("ops", "warehouse", "tables", "profile")),
+        description="Profiles the raw tables that changed, and keeps their samples.",
+        doc_md=(
+            "### Data quality\n\nEach raw table that a load changed since its last profile gets one more, once a day at most: "
+            "rows, and of each column how many are empty, how many differ, and the least and the greatest; of texts and lists "
+            "only lengths. They stay in `ops.table_profiles` for 400 days, and `marts.ops_table_profiles` compares each with the "
+            "one before. The views in `samples` have a hundredth of the rows of each raw table, at least 20."
+        ),
+        schedule=_daily("7 5 * * *"),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_defaults(retries=2),
+        tags=["ops"],
+    ) as dag:
+
+        @task
+        def samples() -> int:
+            return quality.refresh_samples()
+
+        @task
+        def profile() -> dict[str, int]:
+            return quality.profile_tables()
+
+        samples()
+        profile()
+    return dag
+
+
 def backup_dag() -> DAG:
     """The DAG that keeps dated copies of what cannot be made again."""
     with DAG(
@@ -257,8 +320,8 @@ def cleanup_dag() -> DAG:
         doc_md=(
             "### Clean-up\n\nRemoves runs and their logs after `REPORTING_HISTORY_DAYS`, and landings after "
             "`REPORTING_LANDING_DAYS`; the newest landing of each entity stays. By hand, `days` is another age, and "
-            "`dag_ids` limits it to some DAGs: these alone, without `days`, lose all that is older than a day. No row of "
-            "the warehouse is touched."
+            "`dag_ids` limits it to some DAGs: these alone, without `days`, lose all that is older than a day. Of the "
+            "warehouse only its own history of runs, builds and profiles is touched, after 400 days."
         ),
         schedule=_daily("29 4 * * *"),
         catchup=False,
@@ -288,9 +351,14 @@ def cleanup_dag() -> DAG:
         def landing() -> int:
             return cleanup.clean_landing()
 
+        @task
+        def history() -> int:
+            return cleanup.clean_history()
+
         metadata()
         logs()
         landing()
+        history()
     return dag
 
 
@@ -353,8 +421,8 @@ def csv_dag() -> DAG:
         dag_id=str(DagId("report", "marts", "full_csv", "daily")),
         description="Sends every mart as CSV.",
         doc_md=(
-            "### The marts by e-mail\n\nEvery mart as a CSV attachment to the addresses in `REPORTING_CSV_EMAIL`; "
-            "skipped when that is not set. Once a day by schedule, and at each run that is triggered by hand. Where they "
+            "### The marts by e-mail\n\nEvery mart as a CSV attachment, but what the project notes of its own runs and tables "
+            "(`ops_runs`, `ops_dbt_results`, `ops_table_profiles`), to the addresses in `REPORTING_CSV_EMAIL`; skipped when that is not set. Once a day by schedule, and at each run that is triggered by hand. Where they "
             "are too large for `REPORTING_MAIL_MEGABYTES` they are packed into one ZIP; where that is too large as well "
             "the run fails, and says what to use instead."
         ),

@@ -94,9 +94,31 @@ class DbtBuild(DbtTask):
             plan = builds.Plan.from_json(context["ti"].xcom_pull(task_ids="staging", key=PLAN))
         full_refresh = bool(context["params"].get("full_refresh"))
         command = dbt.build_command(settings, plan.selection(self.layer), full_refresh)
-        self._run(context, settings, command, dbt.failures)
+        try:
+            self._run(context, settings, command, dbt.failures)
+        finally:
+            self._note(client, settings, plan)
         if self.layer == "marts":
             builds.record(client, settings, plan)
+
+    def _note(self, client: Any, settings: Settings, plan: Any) -> None:
+        """Keep what dbt said of each node. It is history, so a failure is a line in the log and no error."""
+        from google.api_core.exceptions import GoogleAPIError
+        from google.auth.exceptions import GoogleAuthError
+
+        from reporting import dbt
+        from reporting.warehouse import records
+
+        build = {"build_id": plan.build_id, "refresh": plan.refresh, "layer": self.layer}
+        try:
+            rows = [row | build for row in dbt.results(settings)]
+            if rows:
+                records.append(
+                    client, settings, records.RESULTS, f"dbt-results-{rows[0]['invocation_id']}", rows
+                )
+        # Whoever ended dbt may have ended it while it wrote them.
+        except (GoogleAPIError, GoogleAuthError, OSError, ValueError) as error:
+            self.log.warning("dbt's results were not kept in the warehouse (%s).", type(error).__name__)
 
     def _settle(self, context: Context, settings: Settings) -> None:
         """Come again when the round has had time to end: each build is billed for every table that it looks at."""

@@ -20,6 +20,7 @@ from airflow.sdk import Connection, get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from reporting.exports.export import export, make_request
+from reporting.exports.marts import MARTS
 from reporting.mail import rendering, summary
 from reporting.mail.attachments import TooLargeError, attachments
 from reporting.mail.letters import Letter
@@ -125,7 +126,7 @@ def send_summary() -> int:
 
 
 def send_csv() -> int:
-    """Send every mart as CSV to `REPORTING_CSV_EMAIL`, and return the letter's size in bytes.
+    """Send every mart but the records of runs and tables as CSV to `REPORTING_CSV_EMAIL`, and return the letter's size in bytes.
 
     Once a day by schedule, and once for each run that somebody asks for.
     """
@@ -138,7 +139,8 @@ def send_csv() -> int:
     client = connections.warehouse(settings)
 
     def write() -> Letter:
-        request = make_request("csv", [], None, None, settings.timezone)
+        names = [mart.name for mart in MARTS if mart.is_mailed]
+        request = make_request("csv", names, None, None, settings.timezone)
         with tempfile.TemporaryDirectory(prefix="csv-") as folder:
             target = Path(folder) / "marts"
             manifest = export(client, settings, request, target, log_progress)

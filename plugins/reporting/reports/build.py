@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from google.cloud import bigquery
 
-from reporting.reports import companies, engagement, habits, health, relationships
+from reporting.reports import companies, engagement, habits, health, pipelines, quality, relationships
 from reporting.reports.marts import Marts
 from reporting.reports.page import Content, Page
 from reporting.reports.render import render
@@ -22,6 +22,8 @@ PAGES: tuple[Page, ...] = (
     companies.PAGE,
     engagement.PAGE,
     health.PAGE,
+    pipelines.PAGE,
+    quality.PAGE,
 )
 
 

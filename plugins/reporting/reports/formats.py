@@ -56,6 +56,20 @@ def span(value: timedelta | None) -> str:
     return count(minutes // (24 * 60), "day")
 
 
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `45 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
 def ahead(days: int) -> str:
     """`today`, `tomorrow`, `in 5 days`."""
     return {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")

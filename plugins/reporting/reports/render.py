@@ -117,7 +117,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         name: getattr(formats, name)
-        for name in ("ahead", "compact", "day", "month", "number", "percent", "span")
+        for name in ("ahead", "compact", "day", "duration", "month", "number", "percent", "span")
     }
     environment.globals |= {"asset": asset, "spark": spark, "count": formats.count}
     # A number that is none is no JSON, and no browser would read it.

@@ -247,6 +247,128 @@ def problems(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
     )
 
 
+def airflow_runs(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
+    """Describe in `metadata` the history of DAG runs: one row a run, and one for each that was due and did not come."""
+    return sa.Table(
+        "airflow_runs",
+        metadata,
+        column("dag_id", sa.String(), "DAG: with run_id the key.", required=True),
+        column("run_id", sa.String(), "Run of the DAG, as Airflow names it.", required=True),
+        column("run_type", sa.String(), "scheduled, manual, asset_triggered or backfill."),
+        column(
+            "state",
+            sa.String(),
+            "queued, running, success or failed, as Airflow has it; missing for a run that was due and is not there.",
+        ),
+        column("due_at", sa.TIMESTAMP(), "From when on it was to run."),
+        column("queued_at", sa.TIMESTAMP(), "When Airflow last queued it."),
+        column("started_at", sa.TIMESTAMP(), "When it began; null until then."),
+        column("ended_at", sa.TIMESTAMP(), "When it ended; null until then."),
+        column("updated_at", sa.TIMESTAMP(), "When Airflow last changed it; the cursor is the greatest."),
+        schema=f"{prefix}ops",
+        comment="One row a run of a DAG, kept when Airflow's own is removed.",
+        bigquery_clustering_fields=["dag_id"],
+    )
+
+
+def airflow_tries(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
+    """Describe in `metadata` the history of task instances: one row a try that has ended."""
+    return sa.Table(
+        "airflow_tries",
+        metadata,
+        column(
+            "dag_id",
+            sa.String(),
+            "DAG: the key, with run_id, task_id, map_index and try_number.",
+            required=True,
+        ),
+        column("run_id", sa.String(), "Run of the DAG.", required=True),
+        column("task_id", sa.String(), "Task of the DAG.", required=True),
+        column("map_index", sa.Integer(), "Place of a mapped task, -1 for any other.", required=True),
+        column(
+            "try_number",
+            sa.Integer(),
+            "Which try it was, from 1; 0 for a task that never began.",
+            required=True,
+        ),
+        column("state", sa.String(), "success, failed, skipped, upstream_failed or removed."),
+        column("operator", sa.String(), "Class of the task."),
+        column("pool", sa.String(), "Pool whose slot it took."),
+        column("queued_at", sa.TIMESTAMP(), "When it was handed to the executor."),
+        column("started_at", sa.TIMESTAMP(), "When it began."),
+        column("ended_at", sa.TIMESTAMP(), "When it ended."),
+        column("duration_seconds", sa.Float(), "Seconds from its begin to its end."),
+        column("updated_at", sa.TIMESTAMP(), "When Airflow last changed it."),
+        schema=f"{prefix}ops",
+        comment="One row a try of a task that has ended, kept when Airflow's own is removed.",
+        bigquery_clustering_fields=["dag_id"],
+    )
+
+
+def dbt_results(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
+    """Describe in `metadata` what dbt said of each node: one row a node of one command."""
+    return sa.Table(
+        "dbt_results",
+        metadata,
+        column(
+            "invocation_id",
+            sa.String(),
+            "One start of dbt, as it names it: with node_id the key.",
+            required=True,
+        ),
+        column(
+            "node_id", sa.String(), "Node as dbt names it, such as model.reporting.habits.", required=True
+        ),
+        column("build_id", sa.String(), "The build; in ops.dbt_builds once all of it has succeeded."),
+        column("refresh", sa.String(), "full (every model) or changed (what changed sources feed)."),
+        column("layer", sa.String(), "staging or marts."),
+        column("kind", sa.String(), "model, test, seed or snapshot."),
+        column("name", sa.String(), "Name of the node."),
+        column(
+            "status", sa.String(), "success or pass, warn, fail, error, or skipped after another's error."
+        ),
+        column(
+            "started_at", sa.TIMESTAMP(), "When dbt began the node; that of the command where it did not."
+        ),
+        column("duration_seconds", sa.Float(), "Seconds that dbt spent on the node."),
+        column("rows_affected", sa.Integer(), "Rows that its statement wrote, where the warehouse tells."),
+        column(
+            "bytes_billed",
+            sa.Integer(),
+            "Bytes that its statement was billed for, where the warehouse tells.",
+        ),
+        column("failures", sa.Integer(), "Rows that a test returned; null for what is no test."),
+        schema=f"{prefix}ops",
+        comment="One row a node that dbt built or tested, of builds that failed as well.",
+        bigquery_clustering_fields=["node_id"],
+    )
+
+
+def table_profiles(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
+    """Describe the profiles of raw tables in `metadata`: one row a column of a profile."""
+    return sa.Table(
+        "table_profiles",
+        metadata,
+        column(
+            "table_name", sa.String(), "Raw table: the key, with column_name and profiled_at.", required=True
+        ),
+        column("column_name", sa.String(), "Column of the table.", required=True),
+        column("profiled_at", sa.TIMESTAMP(), "When the profile was begun.", required=True),
+        column("kind", sa.String(), "text, number, date, time, boolean or list."),
+        column("row_count", sa.Integer(), "Rows that lived in the table."),
+        column("deleted_count", sa.Integer(), "Rows beside them that the source had deleted."),
+        column(
+            "null_count", sa.Integer(), "Living rows with nothing in the column; of a list, an empty one."
+        ),
+        column("distinct_count", sa.Integer(), "Different values, about; null for a list."),
+        column("minimum", sa.String(), "Least value as text; of texts and lists the least length."),
+        column("maximum", sa.String(), "Greatest value as text; of texts and lists the greatest length."),
+        schema=f"{prefix}ops",
+        comment="One row a column of a profile of a raw table. No value of a text is in it.",
+        bigquery_clustering_fields=["table_name"],
+    )
+
+
 def describe(prefix: str = "") -> sa.MetaData:
     """Every table of the project, with the datasets' names prefixed by `prefix`."""
     metadata = sa.MetaData()
@@ -258,4 +380,8 @@ def describe(prefix: str = "") -> sa.MetaData:
     messages_sent(metadata, prefix)
     purged_keys(metadata, prefix)
     problems(metadata, prefix)
+    airflow_runs(metadata, prefix)
+    airflow_tries(metadata, prefix)
+    dbt_results(metadata, prefix)
+    table_profiles(metadata, prefix)
     return metadata

@@ -334,7 +334,9 @@ def test_the_marts_come_as_csv_to_everybody(
         file.get_filename(): (file.get_payload(decode=True) or b"").decode("utf-8-sig")
         for file in parsed(text).iter_attachments()
     }
-    assert set(files) == {f"{name}.csv" for name in contracts()}
+    # What the project notes of its own work is in no letter: it grows for ever.
+    own = {"ops_runs", "ops_dbt_results", "ops_table_profiles"}
+    assert set(files) == {f"{name}.csv" for name in contracts().keys() - own}
     rows = list(csv.DictReader(StringIO(files["deals.csv"], newline="")))
     assert sorted(row["deal_name"] for row in rows) == sorted(row["deal_name"] for row in story.deals())
     assert mail.next()[0] == "one@example.org,two@example.org"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from reporting.exports.marts import MARTS
 from reporting.orchestration import exports
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
@@ -47,7 +48,7 @@ def test_settings_and_params_say_what_and_where(
     )
     caplog.set_level("INFO")
     assert run_with(monkeypatch)["habit_metrics"] == 2
-    assert len(list((tmp_path / "marts").glob("*.csv"))) == 9
+    assert len(list((tmp_path / "marts").glob("*.csv"))) == len(MARTS)
     asked = {"to": "sqlite", "marts": ["habit_metrics", "people"], "since": "2026-02-01", "until": None}
     assert run_with(monkeypatch, **asked) == {"habit_metrics": 1, "people": 0}
     assert (tmp_path / "marts.sqlite").is_file()

@@ -1,0 +1,237 @@
+"""Pipeline health: what became of every run of the last thirty days, and how long runs and dbt's nodes take."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from reporting.reports import formats
+from reporting.reports.marts import Marts
+from reporting.reports.page import MOST_ROWS, Page, ShortList, Tile, Tone
+
+DAYS = 30
+# dbt's nodes that are shown, those that took longest in all.
+MOST_NODES = 40
+SHORT = 5
+GOOD = ("success", "recovered", "skipped")
+OUTCOMES: dict[str, Tone] = {
+    "success": "good",
+    "recovered": "warning",
+    "skipped": "plain",
+    "failed": "bad",
+    "missing": "bad",
+    "running": "plain",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A DAG's runs of the last `DAYS` days. Times are of those that did something and succeeded, in seconds.
+
+    `usual_seconds` is their median, None with fewer than five.
+    """
+
+    dag_id: str
+    layer: str
+    counts: Mapping[str, int]
+    mean_seconds: float | None
+    usual_seconds: float | None
+    slowest_seconds: float | None
+    outlier_count: int
+    last_good_at: datetime | None
+
+    @property
+    def run_count(self) -> int:
+        """Runs that there were; a missing one is none."""
+        return sum(self.counts.values()) - self.counts["missing"]
+
+    @property
+    def status(self) -> str:
+        """The worst that became of a run."""
+        return next((each for each in ("failed", "missing", "recovered") if self.counts[each]), "success")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notable:
+    """A run that did not go as the others do. `what` is how it ended, or `slow`."""
+
+    dag_id: str
+    what: str
+    due_at: datetime
+    duration_seconds: float | None
+    usual_seconds: float | None
+    failed_tasks: str | None
+
+    @property
+    def tone(self) -> Tone:
+        """How bad it is."""
+        return OUTCOMES.get(self.what, "warning")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node of dbt in the last `DAYS` days. Times are in seconds; `bytes_billed` is None where nobody tells."""
+
+    name: str
+    kind: str
+    start_count: int
+    failed_count: int
+    warning_count: int
+    mean_seconds: float | None
+    slowest_seconds: float | None
+    bytes_billed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pipelines:
+    """Every DAG by its name. `days` are [day, outcome, runs]; `notable` are the latest of `notable_count`."""
+
+    today: date
+    now: datetime
+    pipelines: tuple[Pipeline, ...]
+    days: tuple[tuple[date, str, int], ...]
+    notable: tuple[Notable, ...]
+    notable_count: int
+    nodes: tuple[Node, ...]
+
+    def age(self, at: datetime | None) -> timedelta | None:
+        """How long ago that was."""
+        return self.now - at if at else None
+
+    def count(self, outcome: str) -> int:
+        """How many runs of all DAGs ended so."""
+        return sum(each.counts[outcome] for each in self.pipelines)
+
+    def layers(self) -> list[str]:
+        """First words of the DAGs."""
+        return sorted({each.layer for each in self.pipelines})
+
+    def tiles(self) -> Sequence[Tile]:
+        """How many runs there were, and how many of them did not go well."""
+        if not self.pipelines:
+            return (Tile("Runs", "none yet", "No run is in the warehouse yet."),)
+        good = sum(self.count(each) for each in GOOD)
+        ended = good + self.count("failed") + self.count("missing")
+        return (
+            Tile(
+                "Good runs",
+                formats.percent(good / ended if ended else None),
+                f"of {formats.count(ended, 'run')} in {DAYS} days",
+                "good" if good == ended else "warning",
+                self._trend(),
+            ),
+            self._bad("failed", "Failed", "No run failed."),
+            self._bad("missing", "Missing", "Every run that was due came."),
+            Tile(
+                "Recovered", formats.number(self.count("recovered")), "A try failed, and a later one did not."
+            ),
+        )
+
+    def _bad(self, outcome: str, label: str, none: str) -> Tile:
+        dags = [each.dag_id for each in self.pipelines if each.counts[outcome]]
+        detail = f"of {formats.count(len(dags), 'DAG')}" if dags else none
+        return Tile(label, formats.number(self.count(outcome)), detail, "bad" if dags else "good")
+
+    def _trend(self) -> tuple[float | None, ...]:
+        first = self.today - timedelta(days=DAYS - 1)
+        shares: list[float | None] = []
+        for number in range(DAYS):
+            counts = {
+                outcome: runs for day, outcome, runs in self.days if day == first + timedelta(days=number)
+            }
+            good = sum(counts.get(each, 0) for each in GOOD)
+            ended = good + counts.get("failed", 0) + counts.get("missing", 0)
+            shares.append(good / ended if ended else None)
+        return tuple(shares)
+
+    def lists(self) -> Sequence[ShortList]:
+        """The latest runs that failed or did not come."""
+        lines = tuple(
+            (each.dag_id, f"{each.what}, {formats.span(self.age(each.due_at))} ago")
+            for each in self.notable
+            if each.what in ("failed", "missing")
+        )
+        empty = f"None in {DAYS} days." if self.pipelines else "No run is in the warehouse yet."
+        return (ShortList("Failed or missing runs", lines[:SHORT], empty),)
+
+    def payload(self) -> dict[str, Any]:
+        """How many runs of each day ended how."""
+        first = self.today - timedelta(days=DAYS - 1)
+        names = list(OUTCOMES)
+        return {
+            "days": [(first + timedelta(days=number)).isoformat() for number in range(DAYS)],
+            "outcomes": names,
+            "runs": [
+                [(day - first).days, names.index(outcome), runs]
+                for day, outcome, runs in self.days
+                if first <= day <= self.today
+            ],
+        }
+
+
+def read(marts: Marts) -> Pipelines:
+    """What the marts of runs and of dbt's results say."""
+    first = marts.today - timedelta(days=DAYS - 1)
+    runs, recent = marts.mart("ops_runs"), f"DATE(due_at, {marts.zone}) >= {marts.day(first)}"
+    counts = ", ".join(f"COUNTIF(outcome = '{each}') AS {each}" for each in OUTCOMES)
+    worked = "IF(outcome IN ('success', 'recovered'), duration_seconds, NULL)"
+    good = ", ".join(f"'{each}'" for each in GOOD)
+    dags = marts.rows(
+        f"""
+        SELECT dag_id, MIN(layer) AS layer, {counts}, AVG({worked}) AS mean_seconds,
+            MAX({worked}) AS slowest_seconds, MAX(usual_seconds) AS usual_seconds,
+            COUNTIF(is_outlier) AS outlier_count, MAX(IF(outcome IN ({good}), ended_at, NULL)) AS last_good_at
+        FROM {runs} WHERE {recent} GROUP BY dag_id ORDER BY dag_id
+        """
+    )
+    days = marts.rows(
+        f"""
+        SELECT DATE(due_at, {marts.zone}) AS day_on, outcome, COUNT(*) AS run_count
+        FROM {runs} WHERE {recent} GROUP BY day_on, outcome ORDER BY day_on, outcome
+        """
+    )
+    notable = marts.rows(
+        f"""
+        SELECT dag_id, IF(outcome IN ('failed', 'missing', 'recovered'), outcome, 'slow') AS what, due_at,
+            duration_seconds, usual_seconds, failed_tasks, COUNT(*) OVER () AS row_count
+        FROM {runs} WHERE {recent} AND (outcome IN ('failed', 'missing', 'recovered') OR is_outlier)
+        ORDER BY due_at DESC, dag_id LIMIT {MOST_ROWS}
+        """
+    )
+    nodes = marts.rows(
+        f"""
+        SELECT name, kind, COUNT(*) AS start_count, COUNTIF(outcome = 'failed') AS failed_count,
+            COUNTIF(outcome = 'warning') AS warning_count, AVG(duration_seconds) AS mean_seconds,
+            MAX(duration_seconds) AS slowest_seconds, SUM(bytes_billed) AS bytes_billed
+        FROM {marts.mart("ops_dbt_results")}
+        WHERE DATE(started_at, {marts.zone}) >= {marts.day(first)} AND outcome != 'skipped'
+        GROUP BY name, kind ORDER BY SUM(duration_seconds) DESC, name LIMIT {MOST_NODES}
+        """
+    )
+    return Pipelines(
+        today=marts.today,
+        now=marts.now,
+        pipelines=tuple(_pipeline(row) for row in dags),
+        days=tuple((row["day_on"], row["outcome"], row["run_count"]) for row in days),
+        notable=tuple(
+            Notable(**{name: value for name, value in row.items() if name != "row_count"}) for row in notable
+        ),
+        notable_count=notable[0]["row_count"] if notable else 0,
+        nodes=tuple(Node(**dict(row)) for row in nodes),
+    )
+
+
+def _pipeline(row: Any) -> Pipeline:
+    return Pipeline(
+        dag_id=row["dag_id"],
+        layer=row["layer"],
+        counts={each: row[each] for each in OUTCOMES},
+        mean_seconds=row["mean_seconds"],
+        usual_seconds=row["usual_seconds"],
+        slowest_seconds=row["slowest_seconds"],
+        outlier_count=row["outlier_count"],
+        last_good_at=row["last_good_at"],
+    )
+
+
+PAGE = Page("pipelines", "Pipeline health", read)
