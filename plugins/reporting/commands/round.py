@@ -56,7 +56,7 @@ def main() -> int:
         configured = [
             entity
             for entity in ENTITIES
-            if configuration.is_set(f"AIRFLOW_CONN_{entity.source.upper()}", variables)
+            if configuration.is_set(f"AIRFLOW_CONN_{entity.connection.upper()}", variables)
         ]
         if not configured:
             raise CommandError(
@@ -72,6 +72,7 @@ def main() -> int:
             dag_id
             for entity in configured
             if running.settings.names.get(entity.table) != SWITCHED_OFF
+            and (entity.table in running.settings.names or not entity.needs_name)
             and (dag_id := due_dag(running.client, running.settings, entity, options.full))
         ]
         is_new_day = not is_built_today(running.client, running.settings, started_at)
