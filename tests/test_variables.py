@@ -26,7 +26,7 @@ WITHIN = {
     "REPORTING_TODAY",
 }
 # Words of this form that are no variables.
-OTHER_WORDS = {"BIGQUERY_LOCATION", "BIGQUERY_PROJECT", "FORWARDED_EMAIL", "GOOGLE_USER"}
+OTHER_WORDS = {"BIGQUERY_LOCATION", "BIGQUERY_PROJECT", "FORWARDED_EMAIL", "GOOGLE_SHEETS", "GOOGLE_USER"}
 # Production refuses to start where one of these is set, and says so.
 REFUSED = {"AIRFLOW__CORE__AUTH_MANAGER", "AIRFLOW__FAB__AUTH_ROLE_PUBLIC"}
 
