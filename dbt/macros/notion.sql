@@ -21,10 +21,11 @@
 {%- endmacro %}
 
 
-{#- A property of a page as a value of what Notion says that it is: https://developers.notion.com/reference/page-property-values
-    What has no better form is JSON as text. -#}
+{#- A property of a page as a value of what Notion says that it is. What has no better form is JSON as text.
+    https://developers.notion.com/reference/page-property-values -#}
 {% macro notion_property(id, type) -%}
-    {%- set value = "(select any_value(each.value) from unnest(_properties) as each where each.id = " ~ tojson(id) ~ ")" -%}
+    {%- set held = "from unnest(_properties) as each where each.id = " ~ tojson(id) -%}
+    {%- set value = "(select any_value(each.value) " ~ held ~ ")" -%}
     {%- if type == 'number' -%}
         safe_cast(json_value({{ value }}) as numeric)
     {%- elif type == 'checkbox' -%}

@@ -5,6 +5,7 @@ All of them follow from the described raw table and, for the staging model, from
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,17 @@ def downgrade() -> None:
 CASTS = {"text": None, "number": "numeric", "date": "date", "datetime": "timestamp", "bool": "bool"}
 
 
+# What no column may be called: https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#reserved_keywords
+KEYWORDS = frozenset(
+    """all and any array as asc assert_rows_modified at between by case cast collate contains create cross cube current
+    default define desc distinct else end enum escape except exclude exists extract false fetch following for from full
+    group grouping groups hash having if ignore in inner intersect interval into is join lateral left like limit lookup
+    merge natural new no not null nulls of on or order outer over partition preceding proto qualify range recursive
+    respect right rollup rows select set some struct tablesample then to treat true unbounded union unnest using when
+    where window with within""".split()
+)
+
+
 class ScaffoldError(Exception):
     """The files cannot be written; the message says why and what to do."""
 
@@ -79,11 +91,14 @@ class StagingColumn:
 
 
 def column_name(text: str) -> str:
-    """A name as columns and entities are called: letters, digits and single underscores, beginning with a letter."""
-    import unicodedata
+    """A name as columns and entities are called: letters, digits and single underscores, beginning with a letter.
 
+    It is empty when nothing of `text` is left.
+    """
     plain = unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")
+    if name in KEYWORDS:
+        return f"{name}_value"
     return f"n_{name}" if name[:1].isdigit() else name
 
 
@@ -115,10 +130,10 @@ def cast_columns(columns: Mapping[str, Property]) -> list[StagingColumn]:
 def uncastable(columns: Mapping[str, Property]) -> StagingColumn:
     """The column that lists what could not be cast."""
     types = {name: CASTS[each.kind] for name, each in columns.items() if CASTS[each.kind]}
-    said = ", ".join(f"'{name}': '{kind}'" for name, kind in types.items())
+    said = ",\n".join(f"            '{name}': '{kind}'" for name, kind in types.items())
     return StagingColumn(
         "uncastable_columns",
-        f"{{{{ uncastable({{{said}}}) }}}} as uncastable_columns",
+        f"{{{{ uncastable({{\n{said}\n        }}) }}}} as uncastable_columns",
         "Columns that hold something which is not of their type.",
     )
 

@@ -283,6 +283,7 @@ def test_revisions_of_two_are_joined(notion: Notion, copy: Path, command: Callab
         ("  Bücher  & Maße ", "bucher_masse"),
         ("2nd", "n_2nd"),
         ("a__b", "a_b"),
+        ("Group", "group_value"),
         ("読書", ""),
     ],
 )

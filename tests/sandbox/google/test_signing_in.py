@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from sandbox.google import SCOPES
 from tests.sandbox.google.account import CLIENT, CONNECTIONS, REFRESH, Account
 
 FIELDS = {"personFields": "names"}

@@ -18,7 +18,11 @@ renamed as (
         safe_cast(started_at as timestamp) as started_at,
         safe_cast(minutes as numeric) as minutes,
         safe_cast(is_billable as bool) as is_billable,
-        {{ uncastable({'started_at': 'timestamp', 'minutes': 'numeric', 'is_billable': 'bool'}) }} as uncastable_columns,
+        {{ uncastable({
+            'started_at': 'timestamp',
+            'minutes': 'numeric',
+            'is_billable': 'bool'
+        }) }} as uncastable_columns,
 
         -- state
         _deleted_at is not null as is_deleted,
