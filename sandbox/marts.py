@@ -33,6 +33,15 @@ HABITS: tuple[tuple[str, str, float | None], ...] = (
     ("Books", "monthly", 2),
 )
 ENGAGEMENT_TYPES = {"emails": 45, "calls": 20, "meetings": 15, "communications": 8, "notes": 7, "tasks": 5}
+# The least and the most a month.
+EXPENSES = {
+    "Housing": (1050, 1080),
+    "Groceries": (320, 520),
+    "Insurance": (212, 213),
+    "Eating out": (40, 260),
+    "Travel": (0, 400),
+    "Leisure": (20, 150),
+}
 STAGES = (
     ("Appointment scheduled", False, False),
     ("Qualified to buy", False, False),
@@ -121,6 +130,7 @@ class Sample:
             ("ops_runs", self.runs()),
             ("ops_dbt_results", self.dbt_results()),
             ("ops_table_profiles", self.profiles()),
+            ("cash_flow", self.cash_flow()),
         ):
             fill(client, dataset, name, rows)
 
@@ -338,6 +348,26 @@ class Sample:
                         "is_latest": number == 19,
                     }
                 before = rows
+
+    def cash_flow(self) -> Iterator[Row]:
+        """A row a month and category."""
+        dice = random.Random(f"{self.seed}:money")
+        balance = 0
+        for on in _starts("monthly", date(self.today.year - self.years, self.today.month, 1), self.today):
+            month = {name: dice.randrange(least, most) for name, (least, most) in EXPENSES.items()}
+            income = 3200 + dice.choice((0, 0, 0, 900))
+            balance += income - sum(month.values())
+            for name, expense in {**month, "Salary": 0}.items():
+                earned = income if name == "Salary" else 0
+                yield {
+                    "month_on": on,
+                    "category": name,
+                    "income": str(earned),
+                    "expense": str(expense),
+                    "net": str(earned - expense),
+                    "entries_count": 1 + expense // 60,
+                    "balance": str(balance),
+                }
 
 
 def metrics(habits: Iterable[Row]) -> Iterator[Row]:

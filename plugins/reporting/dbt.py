@@ -128,11 +128,22 @@ def project_digest() -> str:
     return digest.hexdigest()
 
 
+def results(settings: Settings) -> Iterator[dict[str, str]]:
+    """One entry a node that the last build ran, as dbt wrote it; none when it ran none."""
+    return _results(target_folder(settings) / "run_results.json")
+
+
+def manifest(settings: Settings) -> dict[str, Any]:
+    """What dbt knows of the project since its last command: https://docs.getdbt.com/reference/artifacts/manifest-json"""
+    found: dict[str, Any] = json.loads((target_folder(settings) / "manifest.json").read_text())
+    return found
+
+
 def failures(settings: Settings) -> list[str]:
     """One line a node that failed in the last build: its name, and what dbt says of it."""
     return [
         f"{_name(result['unique_id'])}: {_reason(result.get('message'))}"
-        for result in _results(target_folder(settings) / "run_results.json")
+        for result in results(settings)
         if result["status"] in FAILED
     ]
 
@@ -146,7 +157,7 @@ def stale(settings: Settings) -> list[str]:
     ]
 
 
-def results(settings: Settings) -> list[dict[str, Any]]:
+def result_rows(settings: Settings) -> list[dict[str, Any]]:
     """One row of `ops.dbt_results` a node of the last build, without the build itself; none where dbt did not get that far.
 
     What dbt says in words stays out, since an error of the warehouse may quote a value.

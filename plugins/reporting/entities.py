@@ -1,74 +1,34 @@
 """The list of everything that is read: one `Entity` a raw table."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from reporting import own_entities
+from reporting.entity import Entity, HubSpotObject, NotionDatabase, Property, SheetTab, SqlTable
 
+__all__ = [
+    "ENTITIES",
+    "GOOGLE",
+    "GOOGLE_SHEETS",
+    "HUBSPOT",
+    "HUBSPOT_OBJECTS",
+    "NOTION",
+    "SQL",
+    "TITLES",
+    "Entity",
+    "HubSpotObject",
+    "NotionDatabase",
+    "Property",
+    "SheetTab",
+    "SqlTable",
+    "entity_named",
+]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entity:
-    """What is read from a source into one raw table.
-
-    `has_changed` says whether there is a cheaper read than all of it: an entity without is swept each time.
-    `is_slow` says that it changes seldom enough to be read once a day. `page_size` is how many records an answer of
-    the source has.
-    """
-
-    source: str
-    name: str
-    description: str
-    has_changed: bool = True
-    is_slow: bool = False
-    page_size: int = 100
-
-    @property
-    def table(self) -> str:
-        """The raw table's name within its dataset."""
-        return f"{self.source}__{self.name}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotionDatabase(Entity):
-    """A habits database.
-
-    `default_name` is what it is called in Notion unless configured otherwise. `is_dated` says whether a row has a
-    date of its own. `is_optional` says that a workspace without it is complete.
-    """
-
-    source: str = "notion"
-    default_name: str
-    is_dated: bool = True
-    is_optional: bool = False
-
-
-class Property(NamedTuple):
-    """A property that has a column: what its values are expected to be, and what they mean."""
-
-    kind: Literal["text", "number", "datetime", "bool"]
-    description: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HubSpotObject(Entity):
-    """A type of CRM object. Its name is HubSpot's own, as in the API's paths.
-
-    `properties` are those that have a column; the payload has all of them.
-    https://developers.hubspot.com/docs/guides/crm/understanding-the-crm
-    """
-
-    source: str = "hubspot"
-    properties: Mapping[str, Property] = field(hash=False)
-
-    @property
-    def modified_property(self) -> str:
-        """When an object was last modified; with the other name a search finds nothing, and no error."""
-        return "lastmodifieddate" if self.name == "contacts" else "hs_lastmodifieddate"
-
-    @property
-    def is_engagement(self) -> bool:
-        """Whether it is something that was done with contacts, companies and deals."""
-        return "hs_timestamp" in self.properties
-
+# What people call the sources.
+TITLES = {
+    "notion": "Notion",
+    "hubspot": "HubSpot",
+    "google": "Google Contacts",
+    "google_sheets": "Google Sheets",
+    "sql": "the database",
+}
 
 NOTION = (
     NotionDatabase(
@@ -94,6 +54,7 @@ NOTION = (
         is_optional=True,
         has_changed=False,
     ),
+    *own_entities.NOTION,
 )
 
 _OWNER = {"hubspot_owner_id": Property("text", "Id of the owner.")}
@@ -256,7 +217,37 @@ GOOGLE = (
     ),
 )
 
-ENTITIES: tuple[Entity, ...] = (*NOTION, *HUBSPOT, *GOOGLE)
+GOOGLE_SHEETS = (
+    SheetTab(
+        name="ledger",
+        description="Incomes and expenses, a row each, in a tab of Google Sheets.",
+        columns={
+            "date": Property("date", "Day of the income or expense, ISO 8601 where it can be read."),
+            "description": Property("text", "What it was, as typed."),
+            "category": Property("text", "Category, as typed."),
+            "account": Property("text", "Account or purse, as typed."),
+            "amount": Property("number", "Amount, an expense below zero; plain digits where it can be read."),
+        },
+        required=("date", "category", "amount"),
+    ),
+)
+
+SQL = (
+    SqlTable(
+        name="time_entries",
+        description="What the owner worked on and how long, from a table of a database.",
+        modified="modified_at",
+        columns={
+            "project": Property("text", "Project that was worked on."),
+            "task": Property("text", "What was done."),
+            "started_at": Property("datetime", "When it was begun; UTC where the database says no offset."),
+            "minutes": Property("number", "How long it took, in minutes."),
+            "is_billable": Property("bool", "Whether somebody pays for it."),
+        },
+    ),
+)
+
+ENTITIES: tuple[Entity, ...] = (*NOTION, *HUBSPOT, *GOOGLE, *GOOGLE_SHEETS, *SQL)
 
 
 def entity_named(name: str) -> Entity:

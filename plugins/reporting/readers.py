@@ -2,7 +2,7 @@
 
 import json
 
-from reporting.entities import Entity, NotionDatabase
+from reporting.entity import Entity, NotionDatabase, SheetTab, SqlTable
 from reporting.settings import PREFIX, SWITCHED_OFF, Settings
 from reporting.sources.base import NotReadError, Reader
 
@@ -17,11 +17,26 @@ def open_reader(settings: Settings, entity: Entity, token: str, base_url: str | 
         raise NotReadError(
             f"{entity.table} is switched off by {PREFIX}NAME_{entity.table.upper()}={SWITCHED_OFF}."
         )
+    if configured is None and entity.needs_name:
+        raise NotReadError(
+            f"{entity.table} is not configured, and so not read: set {PREFIX}NAME_{entity.table.upper()}."
+        )
     if isinstance(entity, NotionDatabase):
         from reporting.sources import notion
 
         source = notion.NotionSource(token, base_url or notion.DEFAULT_BASE_URL)
         return notion.NotionReader(source, entity, configured, settings.date_properties.get(entity.table))
+    if isinstance(entity, SheetTab):
+        from reporting.sources import google_sheets
+        from reporting.sources.google_api import GoogleAccount
+
+        sheets = GoogleAccount(google_sheets.SHEETS, json.loads(token), base_url)
+        address, columns = settings.names[entity.table], settings.columns.get(entity.table)
+        return google_sheets.SheetReader(sheets, entity, address, columns)
+    if isinstance(entity, SqlTable):
+        from reporting.sources.sql import SqlReader
+
+        return SqlReader(token, entity, configured or entity.name)
     # Heavy: the plans of every country.
     from reporting.warehouse.phones import check_region
 

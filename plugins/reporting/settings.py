@@ -39,7 +39,8 @@ class Settings:
     `default_region` is the country of telephone numbers that name none, by its two letters. `hubspot_version` is that of
     HubSpot's API: `v3`, or a year and month as in its dated paths. `emulator_host` is the address of a local BigQuery
     (None: the real one). `names` says, by raw table, what an entity is called in its source where that differs from the
-    default (a name, an id, or `none`), and `date_properties` which property dates its rows.
+    default (a name, an id, or `none`), `date_properties` which property dates its rows, and `columns` what columns of a sheet
+    are called in it (`date=Datum, amount=Betrag`).
 
     `first_weekday` is the day with which weeks begin, 0 for Monday. `summary_emails` get the week's summary, `csv_emails`
     the marts; `mail_limit` is how large a letter may be as it travels. `export_uri` is the folder or bucket that marts are
@@ -75,6 +76,7 @@ class Settings:
     export_format: str
     names: Mapping[str, str] = field(default_factory=dict)
     date_properties: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def dataset(self, name: str) -> str:
         """The name of a dataset in this environment."""
@@ -192,6 +194,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         export_format=choice("EXPORT_FORMAT", EXPORT_FORMATS, "parquet"),
         names=_per_table(environment, "NAME_"),
         date_properties=_per_table(environment, "DATE_PROPERTY_"),
+        columns=_per_table(environment, "COLUMNS_"),
     )
 
 

@@ -1,6 +1,7 @@
-"""A stand-in for Google's People API and its OAuth endpoints, with invented data.
+"""A stand-in for Google's People API, as much of its Sheets API as is read, and its OAuth endpoints, with invented data.
 
-What it imitates is in Google's reference: https://developers.google.com/people/api/rest
+What it imitates is in Google's reference: https://developers.google.com/people/api/rest and
+https://developers.google.com/workspace/sheets/api/reference/rest
 """
 
 # Whoever signs in unless it is told otherwise; none of it opens anything.
@@ -9,3 +10,9 @@ AUTHORIZED_USER = {
     "client_secret": "invented-client-secret",
     "refresh_token": "1//invented-refresh-token",
 }
+CONTACTS_SCOPE = "https://www.googleapis.com/auth/contacts.readonly"
+SHEETS_SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
+SCOPES = (CONTACTS_SCOPE, SHEETS_SCOPE)
+# The sample's spreadsheet, and its only tab as a browser shows it.
+SPREADSHEET_ID = "1Invented-Ledger_of-Incomes_and-Expenses"
+SPREADSHEET_LINK = f"https://docs.google.com/spreadsheets/d/{SPREADSHEET_ID}/edit?gid=0#gid=0"

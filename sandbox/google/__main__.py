@@ -11,9 +11,10 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from sandbox.google import AUTHORIZED_USER
+from sandbox.google import AUTHORIZED_USER, SCOPES, SPREADSHEET_ID
 from sandbox.google.app import Behaviour, app_of
-from sandbox.google.oauth import SCOPE, Client
+from sandbox.google.ledger import spreadsheet
+from sandbox.google.oauth import Client
 from sandbox.google.sample import Sample
 from sandbox.google.store import Store
 from sandbox.stand_in import RefusedError, check_parameters, serve, text_of
@@ -61,13 +62,16 @@ def main() -> int:
         store = Store(options.data)
         try:
             _fill(store, options)
+            _add_spreadsheet(store)
         except RefusedError:
             store.close()
             raise
         client = Client(
             options.client_id, options.client_secret, options.token_lifetime, options.refresh_token_lifetime
         )
-        store.grant("refresh", options.refresh_token, {"scope": SCOPE}, options.refresh_token_lifetime)
+        store.grant(
+            "refresh", options.refresh_token, {"scope": " ".join(SCOPES)}, options.refresh_token_lifetime
+        )
         behaviour = Behaviour(
             options.propagation,
             options.sync_token_lifetime,
@@ -101,6 +105,15 @@ def _fill(store: Store, options: argparse.Namespace) -> None:
     sample = Sample(**sizes, today=options.today or now.date(), started_at=now)
     parameters = {name: str(getattr(sample, name)) for name in (*SIZES, "today")}
     store.fill(parameters, sample.people(), sample.groups())
+
+
+def _add_spreadsheet(store: Store) -> None:
+    """Add the ledger once, also to an account from before there was one."""
+    if store.setting("has_ledger") is None:
+        kept = store.parameters()
+        body = spreadsheet(date.fromisoformat(kept["today"]), int(kept["seed"]))
+        store.put_spreadsheet(SPREADSHEET_ID, body)
+        store.set("has_ledger", "true")
 
 
 if __name__ == "__main__":

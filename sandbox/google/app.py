@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.faults import Faults
-from sandbox.google import schema
+from sandbox.google import CONTACTS_SCOPE, SHEETS_SCOPE, schema
 from sandbox.google.control import Control
 from sandbox.google.cursors import fingerprint, opened, sealed
 from sandbox.google.errors import (
@@ -28,8 +28,9 @@ from sandbox.google.errors import (
     rate_limited,
     unauthenticated,
 )
-from sandbox.google.oauth import SCOPE, Authorization, Client
+from sandbox.google.oauth import Authorization, Client
 from sandbox.google.schema import GROUPS, PEOPLE, Json
+from sandbox.google.sheets import Sheets
 from sandbox.google.store import EVER, SECOND, Store, Version
 from sandbox.stand_in import control_routes
 
@@ -38,7 +39,11 @@ BATCH_LIMIT = 200
 MINUTE = 60 * SECOND
 # https://cloud.google.com/apis/docs/system-parameters
 SYSTEM_PARAMETERS = ("alt", "key", "prettyPrint", "quotaUser")
-READ_SCOPES = frozenset((SCOPE, SCOPE.removesuffix(".readonly")))
+# What lets one read, by the beginning of the path.
+READ_SCOPES = {
+    "/v1/": frozenset((CONTACTS_SCOPE, CONTACTS_SCOPE.removesuffix(".readonly"))),
+    "/v4/": frozenset((SHEETS_SCOPE, SHEETS_SCOPE.removesuffix(".readonly"))),
+}
 VALID_PATHS = "Valid paths are documented at https://developers.google.com/people/api/rest/v1/people/get."
 ME: Json = {
     "id": 1,
@@ -113,19 +118,22 @@ class Gate:
         if request.headers.get("x-http-method-override") == "GET":
             # Google's client sends a GET with a long query as the form of a POST.
             scope = {**scope, "method": "GET", "query_string": await request.body()}
-        path = re.sub(r"^(/v1/people|/v1/contactGroups)/(?!me(/|$))[^/]+", r"\1/{id}", scope["path"])
+        path = re.sub(
+            r"^(/v1/people|/v1/contactGroups|/v4/spreadsheets)/(?!me(/|$))[^/]+", r"\1/{id}", scope["path"]
+        )
         self.counts[f"{scope['method']} {path}"] += 1
-        refusal = self._refusal(request) if scope["path"].startswith("/v1/") else None
+        allowed = READ_SCOPES.get(scope["path"][:4])
+        refusal = self._refusal(request, allowed) if allowed else None
         await (refusal or self.app)(scope, receive, send)
 
-    def _refusal(self, request: Request) -> Response | None:
+    def _refusal(self, request: Request, allowed: frozenset[str]) -> Response | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme != "Bearer" or not token:
             return unauthenticated(is_missing=True)
         scopes = self.authorization.scopes(token)
         if scopes is None:
             return unauthenticated(is_missing=False)
-        if not scopes & READ_SCOPES:
+        if not scopes & allowed:
             return insufficient_scope()
         return rate_limited(self.quota_status) if self.quota.is_over() else None
 
@@ -306,6 +314,7 @@ class People:
 def app_of(store: Store, client: Client, behaviour: Behaviour) -> ASGIApp:
     """The stand-in over `store`."""
     people, authorization = People(store, behaviour), Authorization(store, client)
+    sheets = Sheets(store)
     control = Control(store, authorization)
     counts: Counter[str] = Counter()
     routes = [
@@ -313,6 +322,8 @@ def app_of(store: Store, client: Client, behaviour: Behaviour) -> ASGIApp:
         _route("/v1/people/{key}/connections", "GET", people.connections),
         _route("/v1/people/{key}", "GET", people.one),
         _route("/v1/contactGroups", "GET", people.groups),
+        _route("/v4/spreadsheets/{key}", "GET", sheets.spreadsheet),
+        _route("/v4/spreadsheets/{key}/values/{range:path}", "GET", sheets.values),
         _route("/o/oauth2/auth", "GET", authorization.consent),
         _route("/o/oauth2/v2/auth", "GET", authorization.consent),
         _route("/token", "POST", authorization.token),
@@ -328,6 +339,9 @@ def app_of(store: Store, client: Client, behaviour: Behaviour) -> ASGIApp:
         _route("/_control/contactGroups/{key}", "PATCH", control.rename_group),
         _route("/_control/contactGroups/{key}", "DELETE", control.delete_group),
         _route("/_control/sync_tokens/expire", "POST", control.expire),
+        _route("/_control/spreadsheets/{key}", "PUT", sheets.put),
+        _route("/_control/spreadsheets/{key}", "GET", sheets.get),
+        _route("/_control/spreadsheets/{key}", "DELETE", sheets.delete),
         _route("/_control/clock", "POST", control.move_clock),
         _route("/_control/consent/deny", "POST", control.deny),
     ]

@@ -17,7 +17,6 @@ from sandbox.google.errors import OAuthError
 from sandbox.google.schema import Json
 from sandbox.google.store import Store
 
-SCOPE = "https://www.googleapis.com/auth/contacts.readonly"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CODE_SECONDS = 600
 REVOKED = "Token has been expired or revoked."

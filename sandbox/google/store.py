@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS history (
 CREATE INDEX IF NOT EXISTS history_by_record ON history (kind, id, version);
 CREATE INDEX IF NOT EXISTS history_by_time ON history (written);
 CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY, kind TEXT NOT NULL, id INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS spreadsheets (id TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS grants (
     token TEXT PRIMARY KEY, kind TEXT NOT NULL, issued INTEGER NOT NULL, expires INTEGER, body TEXT NOT NULL
 );
@@ -174,6 +175,19 @@ class Store:
         )
         found = {row["name"]: row["members"] for row in self.database.execute(sql, (PEOPLE, EVER))}
         return {**found, f"{GROUPS}/all": self.count(PEOPLE)}
+
+    def spreadsheet(self, key: str) -> Json | None:
+        """A spreadsheet as it was put; None when there is none."""
+        row = self.database.execute("SELECT body FROM spreadsheets WHERE id = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row["body"])
+
+    def put_spreadsheet(self, key: str, body: Json | None) -> None:
+        """Make it a spreadsheet's content; None deletes it."""
+        if body is None:
+            self.database.execute("DELETE FROM spreadsheets WHERE id = ?", (key,))
+        else:
+            values = (key, json.dumps(body))
+            self.database.execute("INSERT OR REPLACE INTO spreadsheets VALUES (?, ?)", values)
 
     def grant(self, kind: str, token: str, body: Json, lifetime: float | None = None) -> None:
         """Keep a token or a code; one that is known, revoked or not, stays as it is."""

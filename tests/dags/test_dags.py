@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reporting import own_entities
 from reporting.naming import DagId
 from reporting.settings import ROOT
 
@@ -34,6 +35,14 @@ EXPECTED = {
     *(f"raw_hubspot__{name}__full" for name in (*HUBSPOT_OBJECTS, "owners", "pipelines", "associations")),
     *(f"raw_google__{name}__{refresh}" for name in GOOGLE_LISTS for refresh in ("changed", "full")),
     "raw_airflow__runs__changed",
+    "raw_google_sheets__ledger__full",
+    "raw_sql__time_entries__changed",
+    "raw_sql__time_entries__full",
+    *(
+        f"raw_notion__{each.name}__{refresh}"
+        for each in own_entities.NOTION
+        for refresh in ("changed", "full")
+    ),
     "ops_warehouse__backup__daily",
     "ops_warehouse__problems__alert",
     "ops_warehouse__schema__upgrade",
@@ -57,7 +66,7 @@ from airflow.dag_processing.dagbag import DagBag
 before = set(sys.modules)
 bag = DagBag(sys.argv[1])
 # Airflow itself imports a part of google.cloud as soon as there is an Asset.
-heavy = ("google.cloud.bigquery", "notion_client", "hubspot", "dbt", "reporting.warehouse", "reporting.sources.notion", "reporting.sources.hubspot", "reporting.sources.google_contacts", "phonenumbers", "reporting.exports", "reporting.problems", "reporting.mail.summary", "reporting.reports.build", "reporting.reports.render", "jinja2", "pyarrow", "duckdb", "airflow.providers.smtp")
+heavy = ("google.cloud.bigquery", "notion_client", "hubspot", "dbt", "reporting.warehouse", "reporting.sources.notion", "reporting.sources.hubspot", "reporting.sources.google_contacts", "reporting.sources.google_sheets", "phonenumbers", "reporting.exports", "reporting.problems", "reporting.mail.summary", "reporting.reports.build", "reporting.reports.render", "jinja2", "pyarrow", "duckdb", "airflow.providers.smtp")
 imported = [name for name in set(sys.modules) - before if (name + ".").startswith(tuple(h + "." for h in heavy))]
 print(json.dumps({
     "errors": bag.import_errors,

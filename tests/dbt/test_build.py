@@ -23,7 +23,7 @@ from reporting.warehouse.client import connect
 from reporting.warehouse.load import load
 from tests.notion_server import HABITS, START, Notion, reader_over, title
 
-DAILY, WEEKLY, MONTHLY, TARGETS = NOTION
+DAILY, WEEKLY, MONTHLY, TARGETS = NOTION[:4]
 TODAY = date(2026, 1, 10)
 TARGETS_ID = "44444444444444444444444444444444"
 DOWNSTREAM_OF_DAILY = {

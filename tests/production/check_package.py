@@ -20,6 +20,8 @@ from reporting.naming import DagId
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
 from reporting.web.health import PACKAGE_HEADER, PATH
+from sandbox import sql
+from sandbox.google import SCOPES, SPREADSHEET_LINK
 from sandbox.serving import stand_in
 from tests import postgres
 from tests.end_to_end.demo import rows
@@ -48,6 +50,7 @@ def production(bigquery_endpoint: str, tmp_path: Path) -> Iterator[Production]:
     root = tmp_path / "wwwroot"
     shutil.unpack_archive(os.environ["REPORTING_PACKAGE"], root)
     prefix = Path((root / "prefix").read_text().strip())
+    sql.create(tmp_path / "hours.sqlite", datetime.now(UTC).date())
     assert not prefix.exists(), f"{prefix} is there already, so nothing would show that it is unpacked"
     with (
         postgres.running() as cluster,
@@ -59,9 +62,11 @@ def production(bigquery_endpoint: str, tmp_path: Path) -> Iterator[Production]:
             cluster.url(),
             tmp_path,
             bigquery_endpoint,
-            AIRFLOW_CONN_GOOGLE=configuration.google_connection(USER, google.address),
+            AIRFLOW_CONN_GOOGLE=configuration.google_connection(USER, SCOPES, google.address),
             AIRFLOW_CONN_HUBSPOT=configuration.token_connection(HUBSPOT_TOKEN, hubspot.address),
             AIRFLOW_CONN_NOTION=configuration.token_connection(NOTION_TOKEN, notion),
+            AIRFLOW_CONN_SQL=configuration.token_connection(sql.address(tmp_path / "hours.sqlite")),
+            REPORTING_NAME_GOOGLE_SHEETS__LEDGER=SPREADSHEET_LINK,
         )
         production.root = root
         try:

@@ -68,7 +68,7 @@ def test_each_selection_is_an_argument_of_its_own(tmp_path: Path) -> None:
 
 def test_results_are_a_row_a_node_without_what_dbt_says_in_words(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    assert dbt.results(settings) == []
+    assert dbt.result_rows(settings) == []
     folder = dbt.target_folder(settings)
     folder.mkdir(parents=True)
     built = {
@@ -92,7 +92,7 @@ def test_results_are_a_row_a_node_without_what_dbt_says_in_words(tmp_path: Path)
     }
     metadata = {"invocation_id": "i", "generated_at": "2026-06-30T01:02:03Z"}
     (folder / "run_results.json").write_text(json.dumps({"metadata": metadata, "results": [built, skipped]}))
-    first, second = dbt.results(settings)
+    first, second = dbt.result_rows(settings)
     assert first == {
         "invocation_id": "i",
         "node_id": "model.reporting.habits",

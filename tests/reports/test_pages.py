@@ -15,6 +15,7 @@ from reporting.reports import (
     engagement,
     habits,
     health,
+    money,
     overview,
     pipelines,
     quality,
@@ -186,6 +187,53 @@ def deal(key: str, stage: str, **values: Any) -> dict[str, Any]:
         "is_stage_since_known": True,
         "days_in_stage": 1,
     } | values
+
+
+def flow(month_on: date, category: str, income: str, expense: str, balance: str) -> dict[str, Any]:
+    return {
+        "month_on": month_on,
+        "category": category,
+        "income": income,
+        "expense": expense,
+        "net": str(Decimal(income) - Decimal(expense)),
+        "entries_count": 1,
+        "balance": balance,
+    }
+
+
+def test_money_is_added_up_by_month_and_category(marts: Marts, hold: Fill) -> None:
+    hold(
+        "cash_flow",
+        # More than twelve months ago, this month, and a year that was mistyped.
+        flow(date(2025, 5, 1), "Rent", "0", "999", "-999"),
+        flow(date(2026, 3, 1), "Salary", "3000", "0", "1101"),
+        flow(date(2026, 3, 1), "Rent", "0", "900", "1101"),
+        flow(date(2026, 5, 1), "Food", "10", "100.5", "1010.5"),
+        flow(date(2026, 6, 1), "Food", "0", "10.5", "1000"),
+        flow(date(2226, 6, 1), "Food", "0", "5", "995"),
+    )
+    found = money.read(marts)
+    assert (found.months()[0], found.months()[-1]) == (date(2025, 5, 1), date(2027, 6, 1))
+    assert found.balances()[9:14] == [-999, 1101, 1101, Decimal("1010.5"), 1000]
+    assert found.categories() == ["Rent", "Food", "Salary"]
+    assert [(each.name, each.income, each.expense) for each in found.last_year()] == [
+        ("Rent", 0, 900),
+        ("Food", 10, Decimal("100.5")),
+        ("Salary", 3000, 0),
+    ]
+    assert [tile.value for tile in found.tiles()] == ["1,000", "3,010", "1,000", "67%"]
+    assert found.lists()[0].lines == (("Rent", "900 · 90%"), ("Food", "100 · 10%"))
+    payload = found.payload()
+    assert payload["months"][13] == "2026-06"
+    assert sum(each[3] for each in payload["flows"]) == 999 + 900 + 100.5 + 10.5
+
+
+def test_without_a_ledger_there_is_no_money(marts: Marts, hold: Fill) -> None:
+    hold("cash_flow")
+    found = money.read(marts)
+    assert [tile.value for tile in found.tiles()] == ["none yet"]
+    assert found.payload() == {"months": [], "balances": [], "categories": [], "flows": []}
+    assert found.lists()[0].lines == ()
 
 
 def test_deals_are_grouped_and_companies_are_named(marts: Marts, hold: Fill) -> None:

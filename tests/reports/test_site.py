@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting.reports import companies, engagement, habits, health, pipelines, quality, relationships
+from reporting.reports import companies, engagement, habits, health, money, pipelines, quality, relationships
 from reporting.reports.page import Content, Page
 from reporting.reports.render import render
 from reporting.reports.site import LISTING, NAME, Site
 from tests.reports.house import EVIL, NOW, TODAY
 
-NAMES = ("habits", "relationships", "companies", "engagement", "health", "pipelines", "quality", "index")
+NAMES = (
+    "habits",
+    "relationships",
+    "companies",
+    "engagement",
+    "money",
+    "health",
+    "pipelines",
+    "quality",
+    "index",
+)
 
 
 def contents(name: str) -> dict[Page, Content]:
@@ -102,6 +113,18 @@ def contents(name: str) -> dict[Page, Content]:
         relationships.PAGE: relationships.Relationships(TODAY, (person,), 1, (0, 0, 1, 0, 0, 0), 0),
         companies.PAGE: companies.Companies(TODAY, (), 0, 0, (), (), 0),
         engagement.PAGE: engagement.Engagement(TODAY, None, {}, engagement.Counter(), {}),
+        money.PAGE: money.Money(
+            TODAY,
+            (
+                money.Flow(
+                    month_on=date(2026, 5, 1),
+                    category=name,
+                    income=Decimal(0),
+                    expense=Decimal("9.5"),
+                    balance=Decimal("-9.5"),
+                ),
+            ),
+        ),
         health.PAGE: health.Health(TODAY, (), None, None, 0, NOW, (), ()),
         pipelines.PAGE: pipelines.Pipelines(TODAY, NOW, (pipeline,), (), (notable,), 1, (node,)),
         quality.PAGE: quality.Quality(NOW, (table,), (column,), (finding,)),

@@ -13,11 +13,13 @@ from google.cloud import bigquery
 
 from reporting.commands import configuration
 from reporting.commands.errors import CommandError
-from reporting.entities import HUBSPOT, NOTION, Entity, NotionDatabase
+from reporting.entities import GOOGLE_SHEETS, HUBSPOT, NOTION, Entity, NotionDatabase, SheetTab
 from reporting.settings import SWITCHED_OFF, SettingError, Settings, read_settings
 from reporting.sources import notion
 from reporting.sources.base import AccessDeniedError, NotFoundError, SourceError
-from reporting.sources.google_contacts.api import Account, authorized_user
+from reporting.sources.google_api import GoogleAccount, authorized_user
+from reporting.sources.google_contacts.api import Account
+from reporting.sources.google_sheets import SHEETS, SheetReader
 from reporting.sources.http import Policy
 from reporting.sources.hubspot import api as hubspot
 from reporting.sources.notion import NotionSource
@@ -156,7 +158,7 @@ def google_account(connection: str) -> Account:
 
 
 def check_google(variables: Mapping[str, str]) -> Iterator[Finding]:
-    """The login, whether it may read contacts, and the country of their telephone numbers."""
+    """The login, whether it may read contacts and each tab, and the country of telephone numbers."""
     connection = variables.get("AIRFLOW_CONN_GOOGLE")
     if not connection:
         yield Finding("Google", True, "is not configured, and so not read. script/google-login does it.")
@@ -174,9 +176,26 @@ def check_google(variables: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("Google", False, str(error))
     finally:
         account.close()
+    for entity in GOOGLE_SHEETS:
+        if settings.names.get(entity.table, SWITCHED_OFF) != SWITCHED_OFF:
+            yield _check_tab(connection, settings, entity)
     if settings.default_region is None:
         text = "is not set: telephone numbers without a country have no E.164 form."
         yield Finding("REPORTING_DEFAULT_REGION", True, text)
+
+
+def _check_tab(connection: str, settings: Settings, entity: SheetTab) -> Finding:
+    token, host = token_of(connection, "google")
+    account = GoogleAccount(SHEETS, json.loads(token), host, IMPATIENT)
+    try:
+        columns = settings.columns.get(entity.table)
+        found = SheetReader(account, entity, settings.names[entity.table], columns).describe()
+    except SourceError as error:
+        return Finding(entity.table, False, str(error))
+    finally:
+        account.close()
+    names = found["tab"]["title"], found["spreadsheet"].get("title")
+    return Finding(entity.table, True, "reads the tab '{}' of '{}'.".format(*names))
 
 
 def check_bigquery(variables: Mapping[str, str]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from reporting.commands.errors import CommandError
-from reporting.settings import ROOT
+from reporting.entities import GOOGLE_SHEETS
+from reporting.settings import PREFIX, ROOT, SWITCHED_OFF
 
 AIRFLOW_BIN = ROOT / ".venv" / "airflow" / "bin"
 # The metadata database's address for the one task that cleans it: Airflow takes its own variable from every task.
@@ -161,12 +162,20 @@ def token_connection(token: str, host: str | None = None) -> str:
     return json.dumps(connection | ({"host": host} if host else {}))
 
 
-def google_connection(user: Mapping[str, str], host: str | None = None) -> str:
-    """The Airflow connection `google` as the value of AIRFLOW_CONN_GOOGLE; `user` is an authorized user."""
+def google_scopes(variables: Mapping[str, str]) -> list[str]:
+    """What a login is asked for: to read contacts, and sheets only where one is configured."""
     # Heavy: Google's client.
-    from reporting.sources.google_contacts.api import SCOPE
+    from reporting.sources.google_contacts.api import PEOPLE
+    from reporting.sources.google_sheets import SHEETS
 
-    extra = {"credential_config_file": json.dumps(dict(user)), "scope": SCOPE}
+    names = (f"{PREFIX}NAME_{entity.table.upper()}" for entity in GOOGLE_SHEETS)
+    has_sheets = any(variables.get(name) not in (None, "", SWITCHED_OFF) for name in names)
+    return [PEOPLE.scope, *([SHEETS.scope] if has_sheets else ())]
+
+
+def google_connection(user: Mapping[str, str], scopes: Sequence[str], host: str | None = None) -> str:
+    """The Airflow connection `google` as the value of AIRFLOW_CONN_GOOGLE; `user` is an authorized user."""
+    extra = {"credential_config_file": json.dumps(dict(user)), "scope": ",".join(scopes)}
     connection = {"conn_type": "google_cloud_platform", "extra": extra}
     return json.dumps(connection | ({"host": host} if host else {}))
 

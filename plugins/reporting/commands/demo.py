@@ -16,7 +16,8 @@ from reporting.commands.installation import AIRFLOW_PORT, BIGQUERY_PORT, Install
 from reporting.entities import ENTITIES
 from reporting.naming import DagId
 from reporting.reports.site import Site
-from sandbox.google import AUTHORIZED_USER
+from sandbox import sql
+from sandbox.google import AUTHORIZED_USER, SCOPES, SPREADSHEET_LINK
 from sandbox.serving import stand_in
 
 NOTION_PORT = 9060
@@ -58,7 +59,7 @@ def main() -> int:
         demo = stack.enter_context(
             installation.running(
                 state,
-                _variables(notion, hubspot, google),
+                _variables(notion, hubspot, google, _database(state)),
                 console,
                 port=options.port,
                 bigquery_port=options.bigquery_port,
@@ -105,11 +106,19 @@ def _stand_in(stack: ExitStack, console: Console, state: Path, title: str, port:
         raise CommandError(str(error)) from None
 
 
-def _variables(notion: str, hubspot: str, google: str) -> dict[str, str]:
+def _database(state: Path) -> str:
+    path = state / "sql" / "hours.sqlite"
+    sql.create(path, datetime.now(UTC).date())
+    return sql.address(path)
+
+
+def _variables(notion: str, hubspot: str, google: str, database: str) -> dict[str, str]:
     return {
         "AIRFLOW_CONN_NOTION": configuration.token_connection("ntn_sample", notion),
         "AIRFLOW_CONN_HUBSPOT": configuration.token_connection("pat-sample", hubspot),
-        "AIRFLOW_CONN_GOOGLE": configuration.google_connection(AUTHORIZED_USER, google),
+        "AIRFLOW_CONN_GOOGLE": configuration.google_connection(AUTHORIZED_USER, SCOPES, google),
+        "AIRFLOW_CONN_SQL": configuration.token_connection(database),
+        "REPORTING_NAME_GOOGLE_SHEETS__LEDGER": SPREADSHEET_LINK,
         # Where those live who wrote the sample's telephone numbers without a country.
         "REPORTING_DEFAULT_REGION": "DE",
         # Only what is asked for runs, so that the table shows what this round did.

@@ -1,4 +1,4 @@
-"""Gets leave to read one's own Google contacts, in a browser on one's own machine, and keeps it for Airflow.
+"""Gets leave to read one's own Google contacts, and sheets where one is configured, in a browser on one's own machine, and keeps it for Airflow.
 
 Google leads the browser back to this machine with a code that is worth nothing elsewhere (a loopback address, PKCE, and
 a state): https://developers.google.com/identity/protocols/oauth2/native-app. What is kept is the refresh token.
@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from reporting.commands import checks, configuration
 from reporting.commands.errors import CommandError, run
 from reporting.settings import SettingError
 from reporting.sources.base import SourceError
-from reporting.sources.google_contacts.api import SCOPE, TOKEN_ADDRESS
+from reporting.sources.google_api import TOKEN_ADDRESS
 from reporting.warehouse.phones import check_region
 
 AUTHORIZATION_ADDRESS = "https://accounts.google.com/o/oauth2/v2/auth"
@@ -56,10 +56,16 @@ def main() -> int:
         if not options.client:
             console.print(STEPS)
         client = _client(options.client or input("Path of the client's JSON, or its id: ").strip())
+        scopes = configuration.google_scopes(kept | dict(os.environ))
         user = log_in(
-            client, host, opens_browser=not options.no_browser, port=options.port, seconds=options.seconds
+            client,
+            scopes,
+            host,
+            opens_browser=not options.no_browser,
+            port=options.port,
+            seconds=options.seconds,
         )
-        connection = configuration.google_connection(user, host)
+        connection = configuration.google_connection(user, scopes, host)
         count = _count(connection)
         console.print(f"The login may read {count} contacts.")
         region = _region(kept)
@@ -76,9 +82,15 @@ def main() -> int:
 
 
 def log_in(
-    client: Mapping[str, str], host: str | None = None, *, opens_browser: bool, port: int = 0, seconds: float
+    client: Mapping[str, str],
+    scopes: Sequence[str],
+    host: str | None = None,
+    *,
+    opens_browser: bool,
+    port: int = 0,
+    seconds: float,
 ) -> dict[str, str]:
-    """The authorized user of a client (`client_id`, `client_secret`) that the owner consents to within `seconds`.
+    """The authorized user of a client (`client_id`, `client_secret`) that the owner lets have `scopes` within `seconds`.
 
     `host` is a stand-in's address. Raises `CommandError`.
     """
@@ -96,7 +108,7 @@ def log_in(
         "auth_uri": f"{host}/o/oauth2/v2/auth" if host else AUTHORIZATION_ADDRESS,
         "token_uri": f"{host}/token" if host else TOKEN_ADDRESS,
     }
-    flow = InstalledAppFlow.from_client_config({"installed": {**client, **addresses}}, scopes=[SCOPE])
+    flow = InstalledAppFlow.from_client_config({"installed": {**client, **addresses}}, scopes=list(scopes))
     # Outside of the handlers: what they caught may quote the code.
     try:
         credentials = flow.run_local_server(
@@ -121,7 +133,7 @@ def log_in(
     except OSError as error:
         wrong = f"port {port} cannot be used ({error.strerror})"
     except Warning:
-        wrong = f"the consent was to something else than {SCOPE}; leave that access ticked"
+        wrong = f"the consent was to something else than {' and '.join(scopes)}; leave that access ticked"
     else:
         if credentials.refresh_token:
             user = {"type": "authorized_user", **client, "refresh_token": credentials.refresh_token}

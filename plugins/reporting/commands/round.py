@@ -58,7 +58,7 @@ def main() -> int:
         configured = [
             entity
             for entity in ENTITIES
-            if configuration.is_set(f"AIRFLOW_CONN_{entity.source.upper()}", variables)
+            if configuration.is_set(f"AIRFLOW_CONN_{entity.connection.upper()}", variables)
         ]
         if not configured:
             raise CommandError(
@@ -75,6 +75,7 @@ def main() -> int:
             dag_id
             for entity in configured
             if running.settings.names.get(entity.table) != SWITCHED_OFF
+            and (entity.table in running.settings.names or not entity.needs_name)
             and (dag_id := due_dag(running.client, running.settings, entity, options.full))
         ]
         # Once a day, as the schedules have it.

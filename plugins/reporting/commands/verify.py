@@ -42,7 +42,7 @@ def main() -> int:
     chosen = [
         entity
         for entity in options.entities or ENTITIES
-        if variables.get(f"AIRFLOW_CONN_{entity.source.upper()}")
+        if variables.get(f"AIRFLOW_CONN_{entity.connection.upper()}")
     ]
     if not chosen or len(chosen) < len(options.entities):
         raise CommandError("the source is not configured. Run script/connect.")
@@ -61,8 +61,8 @@ def main() -> int:
 def _verified(
     warehouse: Warehouse, variables: Mapping[str, str], entity: Entity, console: Console
 ) -> Verification | None:
-    name = entity.source.upper()
-    token, host = checks.token_of(variables[f"AIRFLOW_CONN_{name}"], entity.source)
+    connection = variables[f"AIRFLOW_CONN_{entity.connection.upper()}"]
+    token, host = checks.token_of(connection, entity.connection)
 
     def opened() -> Reader:
         return open_reader(warehouse.settings, entity, token, host)

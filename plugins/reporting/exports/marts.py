@@ -39,6 +39,7 @@ MARTS = (
     Mart("companies", ("company_id",), Time("created_at", "TIMESTAMP")),
     Mart("deals", ("deal_id",), Time("created_at", "TIMESTAMP")),
     Mart("engagements", ("engagement_id",), Time("occurred_at", "TIMESTAMP")),
+    Mart("cash_flow", ("month_on", "category"), Time("month_on", "DATE")),
     Mart("people", ("person_id",)),
     Mart("people_matches", ("record_id", "other_record_id", "evidence", "value")),
     Mart("relationships", ("person_id",)),

@@ -13,6 +13,7 @@ from typing import Any
 
 import jinja2
 
+from reporting.entities import TITLES
 from reporting.mail.letters import Letter
 from reporting.mail.summary import BIRTHDAY_DAYS, Engagements, Habit, Summary, Week
 
@@ -27,7 +28,6 @@ TOUCHES = {
     "tasks": "task",
     "notes": "note",
 }
-SOURCES = {"notion": "Notion", "hubspot": "HubSpot", "google": "Google Contacts"}
 DASH = "\N{EN DASH}"
 SIGNS = {"done": "✓", "missed": DASH, "open": "…", "off": "·"}
 
@@ -41,10 +41,10 @@ def letter(summary: Summary, base_url: str | None = None) -> Letter:
         "birthday_days": BIRTHDAY_DAYS,
         "groups": _groups(summary.habits or ()),
         "headline": headline(summary),
-        "read_sources": ", ".join(SOURCES.get(each, each) for each in summary.health.read_at) or "No source",
+        "read_sources": ", ".join(TITLES.get(each, each) for each in summary.health.read_at) or "No source",
         "shown_deals": SHOWN_DEALS,
         "shown_people": SHOWN_PEOPLE,
-        "sources": SOURCES,
+        "sources": TITLES,
         "summary": summary,
         "touches": TOUCHES,
         "week": summary.week,

@@ -5,6 +5,7 @@
 | `notion`   | `http`                  | the integration's token as password; a host only for a stand-in                 |
 | `hubspot`  | `http`                  | the private app's token as password; a host only for a stand-in                 |
 | `google`   | `google_cloud_platform` | the authorized user as `credential_config_file`, its `scope`; a host as above   |
+| `sql`      | `generic`               | the address of a database as password, as SQLAlchemy takes it                   |
 | `bigquery` | `gcpbigquery`           | the Google service account; not looked at with a local BigQuery                 |
 | `smtp`     | `smtp`                  | the mail server of letters; without it that of the alerts                       |
 """
@@ -16,14 +17,20 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from google.cloud import bigquery
 
-from reporting.entities import Entity
+from reporting.entities import TITLES, Entity
 from reporting.readers import open_reader
 from reporting.settings import Settings
 from reporting.sources.base import Reader
 from reporting.warehouse.client import connect
 
-TITLES = {"notion": "Notion", "hubspot": "HubSpot", "google": "Google Contacts"}
 BIGQUERY = "bigquery"
+# By connection, what it has to hold and where one gets it.
+MISSING = {
+    "notion": ("a token as its password", "Run script/connect notion."),
+    "hubspot": ("a token as its password", "Run script/connect hubspot."),
+    "google": ("an authorized user as its credential_config_file", "Run script/google-login."),
+    "sql": ("the database's address as its password", "Set AIRFLOW_CONN_SQL."),
+}
 
 
 class NotConfiguredError(Exception):
@@ -52,28 +59,26 @@ def service_account_key() -> dict[str, Any] | str | None:
 
 
 def reader(settings: Settings, entity: Entity) -> Reader:
-    """The reader of `entity`, with the connection named like its source.
+    """The reader of `entity`, with its connection.
 
     Raises `NotConfiguredError`, and `NotReadError` when the entity is switched off.
     """
-    connection = find(entity.source)
-    secret = _secret(entity.source, connection) if connection else None
+    connection = find(entity.connection)
+    secret = _secret(entity.connection, connection) if connection else None
     if connection is None or not secret:
-        what, command = "a token as its password", f"script/connect {entity.source}"
-        if entity.source == "google":
-            what, command = "an authorized user as its credential_config_file", "script/google-login"
+        what, advice = MISSING[entity.connection]
         raise NotConfiguredError(
-            f"{TITLES[entity.source]} is not configured: there is no Airflow connection '{entity.source}' with {what}. "
-            f"Run {command}."
+            f"{TITLES[entity.source]} is not configured: there is no Airflow connection '{entity.connection}' with {what}. "
+            f"{advice}"
         )
     return open_reader(settings, entity, secret, _base_url(connection))
 
 
-def _secret(source: str, connection: Connection) -> str | None:
-    if source != "google":
+def _secret(name: str, connection: Connection) -> str | None:
+    if name != "google":
         return connection.password
     # Heavy: Google's client.
-    from reporting.sources.google_contacts.api import authorized_user
+    from reporting.sources.google_api import authorized_user
 
     user = authorized_user(connection.extra_dejson)
     return json.dumps(user) if user else None

@@ -111,7 +111,7 @@ class DbtBuild(DbtTask):
 
         build = {"build_id": plan.build_id, "refresh": plan.refresh, "layer": self.layer}
         try:
-            rows = [row | build for row in dbt.results(settings)]
+            rows = [row | build for row in dbt.result_rows(settings)]
             if rows:
                 records.append(
                     client, settings, records.RESULTS, f"dbt-results-{rows[0]['invocation_id']}", rows

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from google.cloud import bigquery
 
-from reporting.reports import companies, engagement, habits, health, pipelines, quality, relationships
+from reporting.reports import companies, engagement, habits, health, money, pipelines, quality, relationships
 from reporting.reports.marts import Marts
 from reporting.reports.page import Content, Page
 from reporting.reports.render import render
@@ -21,6 +21,7 @@ PAGES: tuple[Page, ...] = (
     relationships.PAGE,
     companies.PAGE,
     engagement.PAGE,
+    money.PAGE,
     health.PAGE,
     pipelines.PAGE,
     quality.PAGE,

@@ -175,9 +175,9 @@ def _notion_property(name: str, described: Any) -> tuple[str, Property]:
     return str(fields.get("id") or name), Property(name, str(fields.get("type")))
 
 
-def _hubspot_property(name: str, described: Any) -> tuple[str, Property]:
-    # The internal name is the id: it cannot be changed.
+def _named_property(name: str, described: Any) -> tuple[str, Property]:
+    # HubSpot's internal name is the id: it cannot be changed. A column of a sheet has nothing but its name.
     return name, Property(name, str(described))
 
 
-_READ = {"notion": _notion_property, "hubspot": _hubspot_property}
+_READ = {"notion": _notion_property, "hubspot": _named_property, "google_sheets": _named_property}

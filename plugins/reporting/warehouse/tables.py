@@ -5,10 +5,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from reporting.entities import ENTITIES, Entity
-from reporting.warehouse import google_contacts, hubspot, notion
+from reporting.warehouse import google_contacts, google_sheets, hubspot, notion, sql
 from reporting.warehouse.columns import JSON, column
 
-SOURCES = {"notion": notion, "hubspot": hubspot, "google": google_contacts}
+SOURCES = {
+    "notion": notion,
+    "hubspot": hubspot,
+    "google": google_contacts,
+    "google_sheets": google_sheets,
+    "sql": sql,
+}
 
 # Written by the MERGE, and so not in a stage table.
 MERGED_COLUMNS = ("_first_seen_at", "_loaded_at", "_run_id")

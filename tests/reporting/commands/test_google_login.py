@@ -18,7 +18,7 @@ from reporting.commands.google_login import log_in
 from reporting.orchestration import connections
 from reporting.problems.expiry import login_ends_at
 from reporting.settings import read_settings
-from reporting.sources.google_contacts.api import SCOPE
+from reporting.sources.google_contacts.api import PEOPLE
 from tests.google_account import ENTITIES, SECRETS, USER, AddressBook, address_book, assert_no_secret, ids
 
 CLIENT = {name: USER[name] for name in ("client_id", "client_secret")}
@@ -38,7 +38,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddressBoo
 class Browser:
     """Goes where it is sent; `bent` changes where Google sends it to, and `scope` what is consented to."""
 
-    def __init__(self, bent: Callable[[str], str], scope: str = SCOPE) -> None:
+    def __init__(self, bent: Callable[[str], str], scope: str = PEOPLE.scope) -> None:
         self.bent, self.scope = bent, scope
         self.addresses: list[str] = []
 
@@ -54,7 +54,7 @@ class Browser:
 
 @pytest.fixture
 def browse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Browser]:
-    def made(bent: Callable[[str], str] = lambda address: address, scope: str = SCOPE) -> Browser:
+    def made(bent: Callable[[str], str] = lambda address: address, scope: str = PEOPLE.scope) -> Browser:
         browser = Browser(bent, scope)
         monkeypatch.setattr(webbrowser, "get", lambda *_: browser)
         return browser
@@ -102,7 +102,7 @@ def test_a_login_is_kept_and_reads(
     assert asked["code_challenge_method"] == "S256"
     assert asked["code_challenge"]
     assert len(asked["state"]) > 20
-    assert (asked["access_type"], asked["prompt"], asked["scope"]) == ("offline", "consent", SCOPE)
+    assert (asked["access_type"], asked["prompt"], asked["scope"]) == ("offline", "consent", PEOPLE.scope)
 
     kept = configuration.read_owner_file(tmp_path / "environment")
     assert (tmp_path / "environment").stat().st_mode & 0o777 == 0o600
@@ -123,7 +123,7 @@ def test_a_login_is_kept_and_reads(
 
     credentials = GoogleBaseHook(gcp_conn_id="google").get_credentials()
     assert credentials.refresh_token == user["refresh_token"]
-    assert credentials.scopes == [SCOPE]
+    assert credentials.scopes == [PEOPLE.scope]
 
 
 def test_an_id_and_a_secret_can_be_typed(
@@ -164,7 +164,7 @@ def test_without_a_browser_the_address_is_printed(
 
     monkeypatch.setattr(webbrowser, "get", none)
     with pytest.raises(CommandError, match=r"nobody consented within 0 seconds\. Nothing was stored"):
-        log_in(CLIENT, book.address, opens_browser=True, seconds=0.2)
+        log_in(CLIENT, [PEOPLE.scope], book.address, opens_browser=True, seconds=0.2)
     assert f"{book.address}/o/oauth2/v2/auth?" in capsys.readouterr().out
 
 
@@ -172,7 +172,7 @@ def test_a_consent_that_is_denied(book: AddressBook, browse: Callable[..., Brows
     browse()
     book.control("POST", "consent/deny")
     with pytest.raises(CommandError, match=r"the consent was denied\. Nothing was stored"):
-        log_in(CLIENT, book.address, opens_browser=True, seconds=20)
+        log_in(CLIENT, [PEOPLE.scope], book.address, opens_browser=True, seconds=20)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_an_answer_of_another_login_is_refused(
 ) -> None:
     browse(lambda address: str(httpx.URL(address).copy_set_param(name, value)))
     with pytest.raises(CommandError, match=said) as raised:
-        log_in(CLIENT, book.address, opens_browser=True, seconds=20)
+        log_in(CLIENT, [PEOPLE.scope], book.address, opens_browser=True, seconds=20)
     assert raised.value.__cause__ is None
     assert_no_secret(str(raised.value))
 
@@ -204,7 +204,7 @@ def test_a_code_is_worth_nothing_without_its_verifier(
 
     browse(seen)
     with pytest.raises(CommandError):
-        log_in(CLIENT, book.address, opens_browser=True, seconds=20)
+        log_in(CLIENT, [PEOPLE.scope], book.address, opens_browser=True, seconds=20)
     body = {
         **CLIENT,
         "grant_type": "authorization_code",
@@ -218,13 +218,15 @@ def test_a_code_is_worth_nothing_without_its_verifier(
 def test_a_consent_to_something_else(book: AddressBook, browse: Callable[..., Browser]) -> None:
     browse(scope="openid")
     with pytest.raises(CommandError, match="consent was to something else than https://"):
-        log_in(CLIENT, book.address, opens_browser=True, seconds=20)
+        log_in(CLIENT, [PEOPLE.scope], book.address, opens_browser=True, seconds=20)
 
 
 def test_an_app_with_another_secret(book: AddressBook, browse: Callable[..., Browser]) -> None:
     browse()
     with pytest.raises(CommandError, match=r"refused the login \(invalid_client\)"):
-        log_in({**CLIENT, "client_secret": "other"}, book.address, opens_browser=True, seconds=20)
+        log_in(
+            {**CLIENT, "client_secret": "other"}, [PEOPLE.scope], book.address, opens_browser=True, seconds=20
+        )
 
 
 def test_a_login_that_may_read_nothing_is_not_stored(
@@ -271,7 +273,7 @@ def test_a_file_of_another_kind_is_said(
 def test_the_doctor_says_what_is_wrong(book: AddressBook, monkeypatch: pytest.MonkeyPatch) -> None:
     (absent,) = checks.check_google({})
     assert absent.is_well
-    connection = configuration.google_connection(USER, book.address)
+    connection = configuration.google_connection(USER, [PEOPLE.scope], book.address)
     good = {"AIRFLOW_CONN_GOOGLE": connection, "REPORTING_DEFAULT_REGION": "DE"}
     assert [each.is_well for each in checks.check_google(good)] == [True]
     for wrong, said in (
@@ -291,7 +293,7 @@ def test_the_doctor_says_what_is_wrong(book: AddressBook, monkeypatch: pytest.Mo
 
 
 def test_without_a_connection_airflow_is_told_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    for value in (None, json.dumps({"conn_type": "google_cloud_platform", "extra": {"scope": SCOPE}})):
+    for value in (None, json.dumps({"conn_type": "google_cloud_platform", "extra": {"scope": PEOPLE.scope}})):
         monkeypatch.delenv("AIRFLOW_CONN_GOOGLE", raising=False)
         if value:
             monkeypatch.setenv("AIRFLOW_CONN_GOOGLE", value)

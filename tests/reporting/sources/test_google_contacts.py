@@ -18,7 +18,8 @@ from reporting.sources.base import (
     SyncReader,
     Tombstone,
 )
-from reporting.sources.google_contacts.api import Account, RefusedError, authorized_user, is_rate_limited
+from reporting.sources.google_api import RefusedError, authorized_user, is_rate_limited
+from reporting.sources.google_contacts.api import Account
 from reporting.sources.google_contacts.lists import ContactsReader, content_hash
 from reporting.sources.http import PoliteTransport
 from tests.google_account import (

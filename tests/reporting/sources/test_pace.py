@@ -12,14 +12,15 @@ from starlette.types import ASGIApp
 from reporting.entities import GOOGLE, HUBSPOT, NOTION
 from reporting.sources import google_contacts, hubspot, notion
 from reporting.sources.base import Reader
-from reporting.sources.google_contacts import api as google_api
+from reporting.sources.google_api import is_rate_limited
+from reporting.sources.google_contacts.api import PEOPLE
 from reporting.sources.http import PoliteTransport
 from reporting.sources.hubspot import api as hubspot_api
 from reporting.sources.hubspot import associations, objects
 from sandbox.clock import CLOCK
-from sandbox.google import AUTHORIZED_USER
+from sandbox.google import AUTHORIZED_USER, SCOPES
 from sandbox.google import app as google_app
-from sandbox.google.oauth import SCOPE, Client
+from sandbox.google.oauth import Client
 from sandbox.google.sample import Sample as GoogleSample
 from sandbox.google.store import Store as GoogleStore
 from sandbox.hubspot import app as hubspot_app
@@ -109,18 +110,18 @@ def google_readers(folder: Path, clock: Clock) -> tuple[InProcess, float, Iterat
     sample = GoogleSample(seed=1, contacts=600, today=TODAY, started_at=BEGUN)
     store = GoogleStore(folder)
     store.fill({}, sample.people(), sample.groups())
-    store.grant("refresh", AUTHORIZED_USER["refresh_token"], {"scope": SCOPE})
+    store.grant("refresh", AUTHORIZED_USER["refresh_token"], {"scope": " ".join(SCOPES)})
     client = Client(AUTHORIZED_USER["client_id"], AUTHORIZED_USER["client_secret"], 3599.0)
     answers = InProcess(google_app.app_of(store, client, google_app.Behaviour(quota=90)), clock)
 
     def readers() -> Iterator[Reader]:
         for entity in GOOGLE:
             transport = PoliteTransport(
-                google_api.POLICY,
+                PEOPLE.policy,
                 answers,
                 clock.sleep,
                 clock.monotonic,
-                is_passing=google_api.is_rate_limited,
+                is_passing=is_rate_limited,
             )
             account = google_contacts.Account(AUTHORIZED_USER, ADDRESS, transport=transport)
             yield (

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from sandbox.google import SCOPES
 from tests.sandbox.google.account import CLIENT, CONNECTIONS, REFRESH, Account
 
 FIELDS = {"personFields": "names"}
@@ -49,7 +50,7 @@ def exchanged(account: Account, code: str, /, **body: str) -> Any:
 def test_a_refresh_token_gives_access_tokens(google: Account) -> None:
     answer = google.http.post("/token", data=REFRESH).json()
     assert set(answer) == {"access_token", "expires_in", "scope", "token_type"}
-    assert (answer["expires_in"], answer["scope"], answer["token_type"]) == (3599, SCOPE, "Bearer")
+    assert (answer["expires_in"], answer["scope"], answer["token_type"]) == (3599, " ".join(SCOPES), "Bearer")
     headers = {"Authorization": f"Bearer {answer['access_token']}"}
     assert google.http.get(CONNECTIONS, params=FIELDS, headers=headers).status_code == 200
 

@@ -20,7 +20,8 @@ from typing import Any
 
 from reporting.entities import Entity
 from reporting.sources.base import IncompleteReadError, Page, Record, Tombstone
-from reporting.sources.google_contacts.api import Account, JsonObject, RefusedError
+from reporting.sources.google_api import JsonObject, RefusedError
+from reporting.sources.google_contacts.api import Account
 
 logger = logging.getLogger(__name__)
 

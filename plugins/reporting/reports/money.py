@@ -1,0 +1,173 @@
+"""Money: what came in, what went out and for what, month by month."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from reporting.reports import formats
+from reporting.reports.habits import months_back
+from reporting.reports.marts import Marts
+from reporting.reports.page import Page, ShortList, Tile
+
+YEAR = 12
+# How far back months are drawn, and how far ahead: a year that was mistyped is not.
+MONTHS = 120
+AHEAD = 12
+LISTED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A month of a category. Amounts are in the ledger's currency, expenses above zero; `balance` is of everything."""
+
+    month_on: date
+    category: str
+    income: Decimal
+    expense: Decimal
+    balance: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """What a category came to in a year. `share` is of all expenses, None where there were none."""
+
+    name: str
+    income: Decimal
+    expense: Decimal
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Every month and category that has entries, the earliest first."""
+
+    today: date
+    flows: tuple[Flow, ...]
+
+    @property
+    def this_month(self) -> date:
+        """The first day of this month."""
+        return self.today.replace(day=1)
+
+    def months(self) -> list[date]:
+        """From the first month with entries to this one or the last with any, gaps included, and at most a year ahead."""
+        if not self.flows:
+            return []
+        latest = _place(self.this_month) + AHEAD
+        first = min(_place(self.this_month), _place(self.flows[0].month_on))
+        last = max(_place(self.this_month), min(_place(self.flows[-1].month_on), latest))
+        return months_back(date(last // 12, last % 12 + 1, 1), last - first + 1)
+
+    def balances(self) -> list[Decimal]:
+        """What was left of everything at the end of each of the months."""
+        known = {flow.month_on: flow.balance for flow in self.flows}
+        balance, found = Decimal(0), []
+        for month_on in self.months():
+            balance = known.get(month_on, balance)
+            found.append(balance)
+        return found
+
+    def categories(self) -> list[str]:
+        """The categories, those with the greatest expenses first."""
+        sums: dict[str, Decimal] = {}
+        for flow in self.flows:
+            sums[flow.category] = sums.get(flow.category, Decimal(0)) + flow.expense
+        return sorted(sums, key=lambda name: (-sums[name], name))
+
+    def last_year(self) -> list[Category]:
+        """The categories of the last twelve months that are over, those with the greatest expenses first."""
+        flows = [flow for flow in self.flows if flow.month_on in self._whole_months(YEAR)]
+        expenses = sum((flow.expense for flow in flows), Decimal(0))
+        found = []
+        for name in {flow.category for flow in flows}:
+            mine = [flow for flow in flows if flow.category == name]
+            expense = sum((flow.expense for flow in mine), Decimal(0))
+            income = sum((flow.income for flow in mine), Decimal(0))
+            found.append(Category(name, income, expense, float(expense / expenses) if expenses else None))
+        return sorted(found, key=lambda each: (-each.expense, each.name))
+
+    def tiles(self) -> Sequence[Tile]:
+        """What is left, and what came in and went out in a year."""
+        if not self.flows:
+            return (Tile("Money", "none yet", "It comes with a ledger in Google Sheets."),)
+        year, balances = self.last_year(), self.balances()
+        income = sum((each.income for each in year), Decimal(0))
+        expense = sum((each.expense for each in year), Decimal(0))
+        saved = float((income - expense) / income) if income else None
+        place = self.months().index(self.this_month)
+        trend = tuple(float(each) for each in balances[max(0, place - YEAR) : place + 1])
+        return (
+            Tile("Balance", formats.compact(balances[place]), "of all entries to this month", trend=trend),
+            Tile("Income in 12 months", formats.compact(income), "without this month"),
+            Tile("Expenses in 12 months", formats.compact(expense), "without this month"),
+            Tile(
+                "Kept in 12 months",
+                formats.percent(saved),
+                f"{formats.number(income - expense)} of {formats.number(income)}",
+                "plain" if saved is None else "good" if saved >= 0 else "bad",
+            ),
+        )
+
+    def lists(self) -> Sequence[ShortList]:
+        """What cost most in a year."""
+        lines = tuple(
+            (each.name, f"{formats.number(each.expense)} · {formats.percent(each.share)}")
+            for each in self.last_year()[:LISTED]
+            if each.expense
+        )
+        return (ShortList("Largest expenses in 12 months", lines, "There were no expenses."),)
+
+    def payload(self) -> dict[str, Any]:
+        """Months, the balance at the end of each, and a row a month and category; both are places in lists."""
+        months, categories = self.months()[-MONTHS:], self.categories()
+        places = {month_on: place for place, month_on in enumerate(months)}
+        return {
+            "months": [f"{month_on:%Y-%m}" for month_on in months],
+            "balances": [round(float(each), 2) for each in self.balances()[-MONTHS:]],
+            "categories": categories,
+            "flows": [
+                [
+                    places[flow.month_on],
+                    categories.index(flow.category),
+                    round(float(flow.income), 2),
+                    round(float(flow.expense), 2),
+                ]
+                for flow in self.flows
+                if flow.month_on in places
+            ],
+        }
+
+    def _whole_months(self, length: int) -> set[date]:
+        return set(months_back(self.this_month, length + 1)[:-1])
+
+
+def _place(month_on: date) -> int:
+    return month_on.year * 12 + month_on.month - 1
+
+
+def read(marts: Marts) -> Money:
+    """What the mart `cash_flow` says."""
+    rows = marts.rows(
+        f"""
+        SELECT month_on, category, income, expense, balance FROM {marts.mart("cash_flow")}
+        ORDER BY month_on, category
+        """
+    )
+    return Money(
+        marts.today,
+        tuple(
+            Flow(
+                month_on=row["month_on"],
+                category=row["category"],
+                income=row["income"],
+                expense=row["expense"],
+                balance=row["balance"],
+            )
+            for row in rows
+        ),
+    )
+
+
+PAGE = Page("money", "Money", read)

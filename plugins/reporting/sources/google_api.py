@@ -1,0 +1,211 @@
+"""One Google account and one of its APIs: Google's own client over our transport, who may read, and what a refusal means.
+
+The client keeps its paths, its parameters and their validation, from the description of the API that is installed with
+it; `google-auth` gets access tokens for the refresh token. Both send through the transport that all sources share.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import httplib2
+import httpx
+from google.auth.exceptions import RefreshError
+from google.oauth2.credentials import Credentials
+from google_auth_httplib2 import AuthorizedHttp
+from googleapiclient.discovery import build
+from googleapiclient.errors import HttpError
+
+from reporting.sources.base import AccessDeniedError, SourceError
+from reporting.sources.http import Policy, PoliteTransport
+
+TOKEN_ADDRESS = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
+# What Google's own client retries besides 429: https://developers.google.com/drive/api/guides/handle-errors
+PASSING_REASONS = frozenset(("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"))
+USER_FIELDS = ("client_id", "client_secret", "refresh_token")
+LOGIN = "script/google-login"
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One of Google's APIs: its name and version in Google's directory, its title, and the scope that lets one read."""
+
+    name: str
+    version: str
+    title: str
+    scope: str
+    policy: Policy
+
+
+class RefusedError(SourceError):
+    """Google refused a request for a reason of its own; `status` is HTTP's."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class GoogleAccount:
+    """A connection of one account to `served`.
+
+    `user` is what Google calls the info of an authorized user: `client_id`, `client_secret` and `refresh_token`.
+    `base_url` is another server's for a stand-in, tokens included. Raises the errors of `reporting.sources.base`.
+    """
+
+    def __init__(
+        self,
+        served: Api,
+        user: Mapping[str, Any],
+        base_url: str | None = None,
+        policy: Policy | None = None,
+        transport: PoliteTransport | None = None,
+    ) -> None:
+        if lacking := [name for name in USER_FIELDS if not user.get(name)]:
+            raise AccessDeniedError(
+                f"the connection 'google' has no {', '.join(lacking)}, which an authorized user has. Run {LOGIN}."
+            )
+        self._served = served
+        policy = policy or served.policy
+        # Getting an access token counts as a read: a refresh token may be used again and again.
+        self.transport = transport or PoliteTransport(policy, is_passing=is_rate_limited)
+        self._http = httpx.Client(transport=self.transport, timeout=policy.timeout)
+        credentials = Credentials(  # type: ignore[no-untyped-call]
+            None,
+            **{name: user[name] for name in USER_FIELDS},
+            token_uri=f"{base_url}/token" if base_url else TOKEN_ADDRESS,
+            scopes=[served.scope],
+        )
+        self.api = build(
+            served.name,
+            served.version,
+            http=AuthorizedHttp(credentials, http=_Http(self._http)),
+            client_options={"api_endpoint": base_url} if base_url else None,
+            static_discovery=True,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def call(self, what: str, request: Any) -> JsonObject:
+        """The answer to a request of the client; `what` names in an error what was asked for.
+
+        Raises `RefusedError` where nothing more precise is known.
+        """
+        # The causes are left out: they quote what was sent.
+        try:
+            return cast(JsonObject, request.execute())
+        except HttpError as error:
+            raise _api_error(self._served, what, int(error.resp.status), _body(error.content)) from None
+        except RefreshError as error:
+            raise _login_error(self._served, error) from None
+
+
+class _Http:
+    """As much of `httplib2.Http` as Google's client uses."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def request(
+        self,
+        uri: str,
+        method: str = "GET",
+        body: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_: object,
+    ) -> tuple[httplib2.Response, bytes]:
+        """Send one request, as often as the transport's policy has it."""
+        answer = self._client.request(method, uri, content=body, headers=headers)
+        return httplib2.Response({**answer.headers, "status": str(answer.status_code)}), answer.content
+
+
+def authorized_user(extra: Mapping[str, Any]) -> JsonObject | None:
+    """The authorized user in the extra of an Airflow connection to Google; None when it holds none.
+
+    Airflow takes its content or the path of its file as `credential_config_file`; in the web interface it is easily
+    pasted into the field for a service account's key, `keyfile_dict`. Raises `AccessDeniedError` for a file that
+    cannot be read.
+    """
+    for name in ("credential_config_file", "keyfile_dict"):
+        value = extra.get(name)
+        if isinstance(value, str) and value and not value.lstrip().startswith("{"):
+            try:
+                value = Path(value).read_text()
+            except OSError as error:
+                raise AccessDeniedError(
+                    f"the file that the connection 'google' names as {name} cannot be read ({error.strerror}). "
+                    f"Run {LOGIN}."
+                ) from None
+        user = _body(value) if isinstance(value, str | bytes) else value
+        if isinstance(user, dict) and user.get("refresh_token"):
+            return user
+    return None
+
+
+def is_rate_limited(answer: httpx.Response) -> bool:
+    """Whether a refusal is a quota's, which passes within a minute."""
+    return answer.status_code == 403 and bool(_reasons(_body(answer.content)) & PASSING_REASONS)
+
+
+def _login_error(served: Api, error: RefreshError) -> AccessDeniedError:
+    """RFC 6749, section 5.2; the first argument begins with the code."""
+    code = str(error.args[0] if error.args else "").partition(":")[0]
+    if code == "invalid_grant":
+        return AccessDeniedError(
+            "Google no longer takes the refresh token (invalid_grant): it was revoked, or it expired. The refresh "
+            "token of an OAuth app that is left in 'Testing' ends after seven days: publish the app (Google Auth "
+            f"Platform, Audience, Publish app; no verification is needed for yourself), then run {LOGIN} again."
+        )
+    if code == "invalid_scope":
+        return AccessDeniedError(
+            f"the refresh token was not granted the scope {served.scope}. Run {LOGIN} again."
+        )
+    if code in ("invalid_client", "unauthorized_client", "deleted_client"):
+        return AccessDeniedError(
+            f"Google does not know the OAuth client of the connection 'google', or its secret changed ({code}). Make "
+            f"another one, and run {LOGIN} with it."
+        )
+    said = code if code.replace("_", "").isalpha() else "no code that is known"
+    return AccessDeniedError(f"Google gave no access token ({said}). Run {LOGIN} again.")
+
+
+def _api_error(served: Api, what: str, status: int, body: JsonObject) -> SourceError:
+    reasons = _reasons(body)
+    if status == 401:
+        return AccessDeniedError(f"Google refused an access token that it had just given (401). Run {LOGIN}.")
+    if status == 403 and "ACCESS_TOKEN_SCOPE_INSUFFICIENT" in reasons:
+        return AccessDeniedError(
+            f"the login may not read {what}: it lacks the scope {served.scope} (403). Run {LOGIN} again and leave the "
+            "access ticked that Google asks for."
+        )
+    if status == 403 and reasons & {"SERVICE_DISABLED", "accessNotConfigured"}:
+        return AccessDeniedError(
+            f"the {served.title} is not enabled in the Google project of the OAuth client (403). Enable it at "
+            f"https://console.cloud.google.com/apis/library/{served.name}.googleapis.com and run it again in some minutes."
+        )
+    error = body.get("error") or {}
+    said = str(error.get("message") or "")[:200] if isinstance(error, dict) else ""
+    why = ", ".join(sorted(reasons)) or "without a reason"
+    return RefusedError(f"Google answered {status} ({why}) for {what}: {said}", status)
+
+
+def _reasons(body: JsonObject) -> set[str]:
+    """Every reason that an error gives, in the older and in the newer way."""
+    error = body.get("error")
+    if not isinstance(error, dict):
+        return set()
+    given = [*(error.get("errors") or []), *(error.get("details") or [])]
+    return {str(each["reason"]) for each in given if isinstance(each, dict) and each.get("reason")}
+
+
+def _body(content: str | bytes) -> JsonObject:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
