@@ -166,7 +166,7 @@ def _entra(noted: str, now: datetime) -> Iterator[Problem]:
 
 
 def _google(now: datetime) -> Iterator[Problem]:
-    from reporting.sources.google_contacts.api import authorized_user
+    from reporting.sources.google_api import authorized_user
 
     connection = connections.find("google")
     user = authorized_user(connection.extra_dejson) if connection else None
@@ -176,7 +176,7 @@ def _google(now: datetime) -> Iterator[Problem]:
     yield from expiry.find(
         Lasting(
             problem_key="expiry/google",
-            name="the login to Google Contacts",
+            name="the login to Google",
             ends_at=ends_at,
             todo=(
                 "Publish the app (Google Auth Platform, Audience, Publish app), then run script/google-login again: a login "
