@@ -179,7 +179,11 @@ def await_run(api: AirflowApi, dag_id: str, since: datetime) -> str:
 def test_a_served_demo_then_again_from_an_empty_metadata_database_and_after_changes(tmp_path: Path) -> None:
     demo = Demo(tmp_path / "state")
     with serving(demo) as said:
-        first = ledger(f"http://127.0.0.1:{demo.ports['--bigquery-port']}")
+        endpoint = f"http://127.0.0.1:{demo.ports['--bigquery-port']}"
+        first = ledger(endpoint)
+        # One build takes what every source brought.
+        client = connect(read_settings({"BIGQUERY_EMULATOR_HOST": endpoint}))
+        assert rows(client, "SELECT COUNT(*) FROM ops.dbt_builds") == [(1,)]
         run_what_is_triggered(demo, said.partition("password ")[2].split()[0])
     assert "notion.daily_habits" in said
     assert "Meditate" in said

@@ -67,6 +67,10 @@ class AirflowApi:
         )
         return str(answer["dag_run_id"])
 
+    def pause(self, dag_id: str, is_paused: bool) -> None:
+        """Pause a DAG, or let it run again. A paused one gets no run from an event."""
+        self._call("PATCH", f"dags/{dag_id}", {"is_paused": is_paused})
+
     def state(self, dag_id: str, run_id: str) -> str:
         """State of a run: queued, running, success or failed."""
         return str(self._call("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"])

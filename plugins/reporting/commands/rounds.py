@@ -24,8 +24,6 @@ DAILY = (PROFILE, RUNS, REPORT)
 MART_CHANGED = "mart_personal__models__changed"
 MART_FULL = "mart_personal__models__full"
 POLL_SECONDS = 0.5
-# How long an event may take to become a run before it counts as lost.
-EVENT_POLLS = 20
 BUILDS = 5
 
 
@@ -125,10 +123,15 @@ def run_round(
     started_at = datetime.now(UTC)
     watch = Watch(api, console, give_up_on_retry)
     api.await_dags([*dag_ids, MART_CHANGED, MART_FULL, REPORT])
-    watch.wait([(dag_id, api.trigger(dag_id)) for dag_id in dag_ids], seconds)
+    # While it is paused no event makes a run of it: one build takes what all of them bring.
+    api.pause(MART_CHANGED, True)
+    try:
+        watch.wait([(dag_id, api.trigger(dag_id)) for dag_id in dag_ids], seconds)
+    finally:
+        api.pause(MART_CHANGED, False)
     if full_build:
         watch.wait([(MART_FULL, api.trigger(MART_FULL))], seconds)
-    # Events come while a build runs; the build after it takes them together.
+    # Whoever serves may load more while a build runs.
     for _ in range(BUILDS):
         if not builds.plan(client, settings, "changed").run_ids:
             break
@@ -142,14 +145,9 @@ def run_round(
 
 
 def _next_build(api: AirflowApi, since: datetime) -> str:
-    """The run that an event made, or one made here when there was none (an event lost in an earlier round)."""
-    pause = threading.Event()
-    for _ in range(EVENT_POLLS):
-        waiting = [run for run in api.runs(MART_CHANGED, since) if run["state"] not in ENDED]
-        if waiting:
-            return str(waiting[0]["dag_run_id"])
-        pause.wait(POLL_SECONDS)
-    return api.trigger(MART_CHANGED)
+    """The run that waits already, or one made here."""
+    waiting = [run for run in api.runs(MART_CHANGED, since) if run["state"] not in ENDED]
+    return str(waiting[0]["dag_run_id"]) if waiting else api.trigger(MART_CHANGED)
 
 
 def ledger_lines(client: bigquery.Client, settings: Settings, since: datetime) -> list[LedgerLine]:
