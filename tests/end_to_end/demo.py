@@ -12,6 +12,8 @@ from reporting.settings import ROOT
 from sandbox.serving import free_port
 
 HEADERS = {"Authorization": "Bearer ntn_any", "Notion-Version": "2025-09-03"}
+# Enough for every line of the tables.
+WIDE = {"COLUMNS": "200"}
 
 
 class Demo:
@@ -29,8 +31,7 @@ class Demo:
     def run(self) -> str:
         done = subprocess.run(
             self.command("--once"),
-            # Wide enough for every line of the tables.
-            env=os.environ | {"COLUMNS": "200"},
+            env=os.environ | WIDE,
             capture_output=True,
             text=True,
             check=False,

@@ -1,5 +1,11 @@
 """The demo as its users run it: real Airflow, real dbt, the local BigQuery, the stand-ins."""
 
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,13 +13,15 @@ import httpx
 import pytest
 from google.cloud import bigquery
 
+from reporting.commands.airflow_api import ENDED, AirflowApi
+from reporting.commands.rounds import MART_CHANGED
 from reporting.entities import ENTITIES
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
 from sandbox.bigquery.server import running as bigquery_running
 from sandbox.google import AUTHORIZED_USER
 from sandbox.serving import stand_in
-from tests.end_to_end.demo import HEADERS, Demo, rows
+from tests.end_to_end.demo import HEADERS, WIDE, Demo, rows
 from tests.google_account import AddressBook
 from tests.hubspot_portal import portal
 
@@ -24,12 +32,16 @@ DAILY = "Daily Disciplines"
 def ledger_since(folder: Path, since: datetime) -> dict[str, tuple[int, ...]]:
     """Rows read, inserted, updated and tombstoned by entity, from the demo's own warehouse."""
     with bigquery_running(folder / "bigquery") as endpoint:
-        client = connect(read_settings({"BIGQUERY_EMULATOR_HOST": endpoint}))
-        found = rows(
-            client,
-            "SELECT CONCAT(source, '.', entity) AS name, SUM(rows_read), SUM(rows_inserted), SUM(rows_updated), SUM(rows_tombstoned) "
-            f"FROM ops.sync_runs WHERE committed_at >= '{since.isoformat()}' GROUP BY name",
-        )
+        return ledger(endpoint, since)
+
+
+def ledger(endpoint: str, since: datetime = datetime(2000, 1, 1, tzinfo=UTC)) -> dict[str, tuple[int, ...]]:
+    """Rows read, inserted, updated and tombstoned by entity, from the warehouse at `endpoint`."""
+    found = rows(
+        connect(read_settings({"BIGQUERY_EMULATOR_HOST": endpoint})),
+        "SELECT CONCAT(source, '.', entity) AS name, SUM(rows_read), SUM(rows_inserted), SUM(rows_updated), SUM(rows_tombstoned) "
+        f"FROM ops.sync_runs WHERE committed_at >= '{since.isoformat()}' GROUP BY name",
+    )
     return {entity: tuple(counts) for entity, *counts in found}
 
 
@@ -83,9 +95,92 @@ def change_three_pages(folder: Path) -> str:
         return str(second["id"])
 
 
-def test_demo_again_from_an_empty_metadata_database_and_after_changes(tmp_path: Path) -> None:
+@contextmanager
+def serving(demo: Demo) -> Iterator[str]:
+    """What a demo that goes on serving has said; it is ended as by Ctrl-C, and leaves nothing running."""
+    process = subprocess.Popen(
+        demo.command(),
+        env=os.environ | WIDE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "Serving until Ctrl-C" in line:
+                break
+        assert "Serving until Ctrl-C" in said, f"the demo ended: {said}"
+        yield said
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert demo.open_ports() == []
+
+
+def run_what_is_triggered(demo: Demo, password: str) -> None:
+    """A change in the source reaches the mart by an event; the DAGs that only run by hand or daily succeed."""
+    address = f"http://127.0.0.1:{demo.ports['--port']}"
+    login = httpx.post(f"{address}/auth/token", json={"username": "admin", "password": password})
+    api = AirflowApi(address, login.json()["access_token"])
+    for dag_id in (
+        "ops_warehouse__schema__upgrade",
+        "ops_warehouse__sources__freshness",
+        "mart_personal__models__full",
+    ):
+        assert ended(api, dag_id, api.trigger(dag_id)) == "success"
+
+    since = datetime.now(UTC)
+    http = httpx.Client(base_url=f"http://127.0.0.1:{demo.ports['--notion-port']}", headers=HEADERS)
+    state = http.get("/_control/state").json()
+    key = next(each["id"] for each in state["data_sources"] if each["name"] == DAILY)
+    (page,) = http.post(f"/v1/data_sources/{key}/query", json={"page_size": 1}).json()["results"]
+    http.patch(f"/v1/pages/{page['id']}", json={"properties": {"Water": {"number": 77}}}).raise_for_status()
+    dag_id = "raw_notion__daily_habits__changed"
+    assert ended(api, dag_id, api.trigger(dag_id)) == "success"
+    made = await_run(api, MART_CHANGED, since)
+    assert ended(api, MART_CHANGED, made) == "success"
+    client = connect(
+        read_settings({"BIGQUERY_EMULATOR_HOST": f"http://127.0.0.1:{demo.ports['--bigquery-port']}"})
+    )
+    assert rows(client, "SELECT COUNT(*) FROM marts.habits WHERE habit = 'Water' AND amount = 77") == [(1,)]
+
+    # Nothing is new: no event, and so no build.
+    since = datetime.now(UTC)
+    assert ended(api, dag_id, api.trigger(dag_id)) == "success"
+    assert {task.state for task in api.tasks(dag_id, api.runs(dag_id, since)[0]["dag_run_id"])} == {"success"}
+    assert api.runs(MART_CHANGED, since) == []
+    assert httpx.get(f"{address}/api/v2/dags").status_code == 401
+
+
+def ended(api: AirflowApi, dag_id: str, run_id: str) -> str:
+    """The state in which a run ends."""
+    pause = threading.Event()
+    for _ in range(600):
+        if (state := api.state(dag_id, run_id)) in ENDED:
+            return state
+        pause.wait(0.3)
+    raise AssertionError(f"{dag_id} has not ended: {api.tasks(dag_id, run_id)}")
+
+
+def await_run(api: AirflowApi, dag_id: str, since: datetime) -> str:
+    """The run that an event made."""
+    pause = threading.Event()
+    for _ in range(100):
+        if made := api.runs(dag_id, since):
+            return str(made[0]["dag_run_id"])
+        pause.wait(0.3)
+    raise AssertionError(f"no run of {dag_id} was made")
+
+
+def test_a_served_demo_then_again_from_an_empty_metadata_database_and_after_changes(tmp_path: Path) -> None:
     demo = Demo(tmp_path / "state")
-    said = demo.run()
+    with serving(demo) as said:
+        first = ledger(f"http://127.0.0.1:{demo.ports['--bigquery-port']}")
+        run_what_is_triggered(demo, said.partition("password ")[2].split()[0])
     assert "notion.daily_habits" in said
     assert "Meditate" in said
     assert "google and hubspot" in said
@@ -93,7 +188,6 @@ def test_demo_again_from_an_empty_metadata_database_and_after_changes(tmp_path: 
     report = Path(said.partition("Report: ")[2].split("\n")[0])
     assert report == demo.folder / "site" / "index.html"
     assert "Meditate" in (report.parent / "habits.html").read_text()
-    first = ledger_since(demo.folder, datetime(2000, 1, 1, tzinfo=UTC))
     assert set(first) == {f"{entity.source}.{entity.name}" for entity in ENTITIES}
     assert all(read == inserted > 0 for read, inserted, _, _ in first.values())
 

@@ -103,6 +103,12 @@ def window(chromium: Browser, site: Path) -> Iterator[Window]:
     assert {urlsplit(each).scheme for each in made.requests} <= {"file", "data"}
 
 
+def unfold(page: Page, figure: str) -> None:
+    """Open the table of a figure; it is made when its fold has opened, which the browser says a moment later."""
+    page.locator(f"{figure} summary").click()
+    page.locator(f"{figure} tbody tr").first.wait_for()
+
+
 @pytest.mark.parametrize(("size", "theme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
 def test_every_page_is_drawn(chromium: Browser, site: Path, size: dict[str, int], theme: str) -> None:
     context = chromium.new_context(viewport=size, color_scheme=theme)  # type: ignore[arg-type]  # a literal of it
@@ -142,7 +148,7 @@ def test_a_person_is_found_and_an_owner_filters_tables_and_charts(window: Window
     expected = rows.locator("xpath=self::*[@data-owner='Kim Sample']").count()
     assert 0 < expected < rows.count()
     assert page.locator("[data-count=call]").inner_text() == f"{expected} people of those shown"
-    page.locator("#dots-figure summary").click()
+    unfold(page, "#dots-figure")
     table = page.locator("#dots-figure table tbody tr")
     assert table.count() == page.evaluate(
         "Report.data.dots.filter((each) => each[4] === 'Kim Sample').length"
@@ -175,7 +181,7 @@ def test_a_habit_is_chosen_and_its_years_are_there(window: Window) -> None:
     page = window.open("habits")
     page.locator("#all-habits").get_by_role("button", name="Water").click()
     assert page.locator("#habit option:checked").inner_text() == "Water"
-    page.locator("#calendar-figure summary").click()
+    unfold(page, "#calendar-figure")
     table = page.locator("#calendar-figure table")
     assert table.locator("thead").inner_text().split() == ["Day", "Amount", "State"]
     assert table.locator("tbody tr").count() == 365
@@ -183,7 +189,7 @@ def test_a_habit_is_chosen_and_its_years_are_there(window: Window) -> None:
     assert table.locator("tbody th").first.inner_text() == "Wed 31 Dec 2025"
     page.locator("#other").select_option("2025-06")
     page.locator("#period").select_option("weekly")
-    page.locator("#compare-figure summary").click()
+    unfold(page, "#compare-figure")
     rows = page.locator("#compare-figure table tr").all_inner_texts()
     assert rows[0].split("\t") == ["Habit", "Jun 2026", "Jun 2025"]
     assert [row.split("\t")[0] for row in rows[1:]] == ["Call family", "Runs"]
@@ -193,7 +199,7 @@ def test_engagements_are_added_up_by_month_and_owner(window: Window) -> None:
     page = window.open("engagement")
     page.locator("#range").select_option("Everything")
     page.locator("#step").select_option("Month")
-    page.locator("#time-figure summary").click()
+    unfold(page, "#time-figure")
 
     def total() -> int:
         cells = page.locator("#time-figure tbody td").all_inner_texts()
