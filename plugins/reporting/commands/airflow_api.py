@@ -38,11 +38,16 @@ class AirflowApi:
         self._client.close()
 
     def await_dags(self, dag_ids: Iterable[str], seconds: float = 120) -> None:
-        """Wait until the scheduler knows every one of `dag_ids`."""
+        """Wait until every one of `dag_ids` can be triggered.
+
+        A DAG is listed a moment before its code is stored, since Airflow commits the permissions of each in between; what
+        has a version is stored.
+        """
         wanted = set(dag_ids)
         pause = threading.Event()
         for _ in range(int(seconds * 2)):
-            known = {dag["dag_id"] for dag in self._all("dags", "dags")}
+            stored = {version["dag_id"] for version in self._all("dags/~/dagVersions", "dag_versions")}
+            known = {dag["dag_id"] for dag in self._all("dags", "dags")} & stored
             if wanted <= known:
                 return
             if errors := self._all("importErrors", "import_errors"):

@@ -117,6 +117,7 @@ def run_round(
     """Run `dag_ids` to their end, then the builds that they cause; `full_build` adds a build of everything."""
     started_at = datetime.now(UTC)
     watch = Watch(api, console, give_up_on_retry)
+    api.await_dags([*dag_ids, MART_CHANGED, MART_FULL])
     watch.wait([(dag_id, api.trigger(dag_id)) for dag_id in dag_ids], seconds)
     if full_build:
         watch.wait([(MART_FULL, api.trigger(MART_FULL))], seconds)
