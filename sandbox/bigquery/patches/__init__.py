@@ -12,6 +12,7 @@ from sandbox.bigquery.patches import (
     ctas_destination,
     extensions,
     gzip_upload,
+    literal_options,
     merge_in_transaction,
     partition_decorator,
     required_columns,
@@ -28,5 +29,6 @@ ALL: dict[str, Callable[[], None]] = {
     "required_columns": required_columns.apply,
     "strict_load": strict_load.apply,
     "gzip_upload": gzip_upload.apply,
+    "literal_options": literal_options.apply,
     "partition_decorator": partition_decorator.apply,
 }

@@ -171,7 +171,9 @@ from pathlib import Path
 from local_bigquery.settings import settings
 settings.data_dir = Path(sys.argv[1]) / "data"
 from local_bigquery.engine import database
+import sqlglot
 from local_bigquery.catalog import tables
+from local_bigquery.sql.rules import partitions
 from sandbox.bigquery.patches import catalog_lookup, extensions
 extensions.apply()
 described = database.objects
@@ -179,13 +181,18 @@ tables_and_views = ("kept", "renamed", "again", "view")
 def modes():
     return [[[field.name, field.mode] for field in tables.columns("local", "lookup", name)] for name in tables_and_views]
 described_modes = modes()
+def hide():
+    tables = [sqlglot.exp.table_(name, db="lookup", catalog="local") for name in ("kept", "daily", "nothing")]
+    return [partitions._hidden(table) for table in tables]
+described_hidden = hide()
 catalog_lookup.apply()
 results = [name for name, *_ in described("emulator", "_results")]
 asked = [("local", each) for each in ("lookup", "nothing")] + [("emulator", "_results"), ("nowhere", "lookup")]
 asked += [("local", "lookup", name) for name in ("kept", "view", "Kept", "dropped", "renamed", "again", "x'y")]
 asked += [("emulator", "_results", name) for name in (results[0], "nothing")]
 pairs = [[described(*each), database.objects(*each)] for each in asked]
-print(json.dumps([*pairs, [described_modes, modes()]]))
+hidden = [described_hidden, hide()]
+print(json.dumps([*pairs, hidden, [described_modes, modes()]]))
 """
 
 
@@ -205,6 +212,7 @@ def test_a_lookup_by_name_finds_what_a_description_of_everything_does(tmp_path: 
         query(client, "ALTER TABLE lookup.first RENAME TO renamed")
         query(client, "CREATE OR REPLACE TABLE lookup.again AS SELECT 1 AS n, 2 AS m")
         query(client, "ALTER TABLE lookup.renamed ALTER COLUMN n DROP NOT NULL")
+        query(client, "CREATE TABLE lookup.daily (n INT64) PARTITION BY _PARTITIONDATE")
         query(client, "CREATE VIEW lookup.view AS SELECT n FROM lookup.kept")
         query(client, "SELECT 1")
     done = subprocess.run(
@@ -217,11 +225,34 @@ def test_a_lookup_by_name_finds_what_a_description_of_everything_does(tmp_path: 
         timeout=60,
     )
     pairs = json.loads(done.stdout)
-    assert [name for name, *_ in pairs[0][0]] == ["again", "kept", "renamed", "view"]
+    assert [name for name, *_ in pairs[0][0]] == ["again", "daily", "kept", "renamed", "view"]
     assert pairs[2][0]
+    assert pairs[-2][0] == [False, True, False]
     assert pairs[-1][0][0] == [["n", "REQUIRED"], ["m", "NULLABLE"], ["o", "REQUIRED"]]
     for described, looked_up in pairs:
         assert described == looked_up
+
+
+@pytest.mark.parametrize("server", ["patched", "unpatched"])
+def test_options_are_what_they_were(server: str, request: pytest.FixtureRequest) -> None:
+    client: bigquery.Client = request.getfixturevalue(server)
+    written = r"""'it\'s "so"\n\tü 🎉 \\ {x}'"""
+    query(
+        client,
+        f"CREATE OR REPLACE TABLE patches.described (n INT64 OPTIONS (description = {written})) "
+        f"OPTIONS (description = CONCAT('a', 'b'), friendly_name = {written}, labels = [('k', 'v')])",
+    )
+    table = client.get_table("patches.described")
+    meant = 'it\'s "so"\n\tü 🎉 \\ {x}'
+    assert (table.schema[0].description, table.friendly_name) == (meant, meant)
+    assert (table.description, table.labels) == ("ab", {"k": "v"})
+
+
+def test_a_temporary_table_is_seen_by_its_script_and_nobody_else(patched: bigquery.Client) -> None:
+    script = "CREATE TEMP TABLE passing AS SELECT 7 AS n; SELECT n FROM passing"
+    assert query(patched, script) == [(7,)]
+    with pytest.raises(GoogleAPICallError):
+        query(patched, "SELECT n FROM passing")
 
 
 def test_a_port_in_use_is_said_plainly(tmp_path: Path, bigquery_endpoint: str) -> None:
