@@ -22,6 +22,7 @@ from reporting.sources.base import (
     WindowReader,
 )
 from reporting.sources.http import PoliteTransport
+from reporting.sources.hubspot import associations
 from reporting.sources.hubspot.api import content_hash, refusal_of
 from reporting.sources.hubspot.objects import LONGEST_SELECTION, OVERLAP
 from sandbox.hubspot.store import FIRST_ID
@@ -48,6 +49,20 @@ def small(tmp_path: Path) -> Iterator[Portal]:
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("version", "objects", "links"),
+    [
+        ("v3", "/crm/v3/objects/contacts", "/crm/v4/associations/calls/contacts"),
+        ("2026-09", "/crm/objects/2026-09/contacts", "/crm/associations/2026-09/calls/contacts"),
+    ],
+)
+def test_the_version_is_a_setting(small: Portal, version: str, objects: str, links: str) -> None:
+    source = small.source(version)
+    assert source.path("objects", "contacts") == objects
+    assert source.path("associations", "calls/contacts") == links
+    assert ids(read_to_the_end(small.reader("associations", version)))
 
 
 @pytest.mark.parametrize("version", ["v3", "2026-09"])
@@ -267,6 +282,14 @@ def test_a_record_with_more_links_than_a_page_has_all_of_them(tmp_path: Path) ->
     with portal(filled(tmp_path, [1_700_000_000_000] * 1_050, call_id=9)) as crowded:
         pages = read_to_the_end(crowded.reader("associations"))
         assert len({record.payload["to_id"] for page in pages for record in page.records}) == 1_050
+
+
+def test_more_records_than_a_batch_takes_are_asked_for_in_several(
+    small: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sorted(ids(read_to_the_end(small.reader("associations"))))
+    monkeypatch.setattr(associations, "BATCH_LIMIT", 7)
+    assert sorted(ids(read_to_the_end(small.reader("associations")))) == whole
 
 
 def test_a_missing_scope_is_named_and_costs_no_other_association(tmp_path: Path) -> None:
