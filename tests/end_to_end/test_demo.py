@@ -176,7 +176,7 @@ def await_run(api: AirflowApi, dag_id: str, since: datetime) -> str:
     raise AssertionError(f"no run of {dag_id} was made")
 
 
-def test_a_served_demo_then_again_from_an_empty_metadata_database_and_after_changes(tmp_path: Path) -> None:
+def test_demo_again_from_an_empty_metadata_database_and_after_changes(tmp_path: Path) -> None:
     demo = Demo(tmp_path / "state")
     with serving(demo) as said:
         endpoint = f"http://127.0.0.1:{demo.ports['--bigquery-port']}"
