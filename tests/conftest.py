@@ -1,14 +1,21 @@
 """What more than one test needs."""
 
+import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.cloud import bigquery
 
 from reporting.settings import Settings, read_settings
+from reporting.warehouse import schema
+from reporting.warehouse.client import connect
 from sandbox.bigquery.server import running
+
+# How the datasets of the warehouse begin that every local BigQuery of the tests has.
+PREFIX = "shared_"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,22 +58,70 @@ LONG_FILES = (
 )
 
 
+def migrate(environment: dict[str, str]) -> None:
+    """Bring the warehouse that `environment` leads to to the newest revision."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        schema.upgrade(connect(read_settings()))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that none is left at the end for one process alone."""
     places = {name: place for place, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
 
 
+@pytest.fixture(scope="session")
+def migrated_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A local BigQuery's folder with a warehouse at the newest revision, whose datasets begin with `PREFIX`. To be copied."""
+    folder = tmp_path_factory.mktemp("migrated")
+    with running(folder, threads=1) as address:
+        migrate({"BIGQUERY_EMULATOR_HOST": address, "REPORTING_DATASET_PREFIX": PREFIX})
+    return folder
+
+
 @pytest.fixture(scope="module")
 def bigquery_endpoint(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[str]:
-    """The address of a local BigQuery of the file's own: it becomes slower with every statement."""
+    """The address of a local BigQuery of the file's own, with a migrated warehouse: it becomes slower with every statement."""
     if given := request.config.getoption("--bigquery"):
+        migrate({"BIGQUERY_EMULATOR_HOST": given, "REPORTING_DATASET_PREFIX": PREFIX})
         yield given
         return
-    with running(tmp_path_factory.mktemp("bigquery"), threads=1) as address:
+    folder = tmp_path_factory.mktemp("bigquery")
+    shutil.copytree(request.getfixturevalue("migrated_folder"), folder, dirs_exist_ok=True)
+    with running(folder, threads=1) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def shared_environment(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What leads to a file's migrated warehouse, and to a state folder of its own."""
+    return {
+        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+        "REPORTING_DATASET_PREFIX": PREFIX,
+        "REPORTING_STATE": str(tmp_path_factory.mktemp("shared")),
+    }
+
+
+@pytest.fixture(scope="module")
+def shared_warehouse(shared_environment: dict[str, str]) -> tuple[bigquery.Client, Settings]:
+    """A warehouse at the newest revision that a file's tests share, and the settings that lead there."""
+    settings = read_settings(shared_environment)
+    return connect(settings), settings
+
+
+@pytest.fixture(scope="module")
+def current_warehouse(
+    shared_environment: dict[str, str], shared_warehouse: tuple[bigquery.Client, Settings]
+) -> Iterator[tuple[bigquery.Client, Settings]]:
+    """The shared warehouse, while the environment leads there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in shared_environment.items():
+            patch.setenv(name, value)
+        yield shared_warehouse
 
 
 @pytest.fixture

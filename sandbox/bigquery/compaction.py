@@ -1,4 +1,5 @@
-"""Keeps the local BigQuery quick: run before it serves, while nothing else has its files open.
+"""Keeps the local BigQuery quick, and with its files wherever they were moved: run before it serves, while nothing else has
+them open.
 
 Each statement that writes leaves a Parquet file (and a file of deleted rows for an UPDATE or a MERGE) and a
 snapshot of the lake; each job leaves a record, and each query a table with its answer. Nothing ever takes
@@ -46,6 +47,8 @@ def compact(
     for catalogue in sorted(data.glob("*.ducklake")):
         # The same folder as local-bigquery gives: a lake opens with no other.
         folder = f"{catalogue.with_suffix('')}/"
+        with _attached(f"{_text(catalogue)} AS catalogue") as connection:
+            _follow(connection, folder)
         with _attached(f"{_text(f'ducklake:{catalogue}')} AS lake (DATA_PATH {_text(folder)})") as connection:
             _compact_lake(connection, snapshots_kept)
 
@@ -61,6 +64,14 @@ def _attached(source: str) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         except duckdb.Error as error:
             print(f"Not compacted: {str(error).splitlines()[0]}", file=sys.stderr)
+
+
+def _follow(connection: duckdb.DuckDBPyConnection, folder: str) -> None:
+    """Note the folder of the lake's files, which is another one when all of it was moved or copied; files are noted by name."""
+    connection.execute(
+        "UPDATE catalogue.ducklake_metadata SET value = $folder WHERE key = 'data_path' AND value <> $folder",
+        {"folder": folder},
+    )
 
 
 def _compact_lake(connection: duckdb.DuckDBPyConnection, kept: timedelta) -> None:

@@ -97,15 +97,13 @@ class Histories(RuleBasedStateMachine):
 def warehouse(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[bigquery.Client, Settings]]:
-    environment = {"REPORTING_STATE": str(tmp_path_factory.mktemp("histories"))}
-    if given := request.config.getoption("--dataset-prefix"):
-        environment |= {"REPORTING_DATASET_PREFIX": given}
-    else:
-        endpoint = request.getfixturevalue("bigquery_endpoint")
-        environment |= {"BIGQUERY_EMULATOR_HOST": endpoint, "REPORTING_DATASET_PREFIX": "histories_"}
+    given = request.config.getoption("--dataset-prefix")
+    if given is None:
+        yield request.getfixturevalue("current_warehouse")
+        return
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
+        patch.setenv("REPORTING_STATE", str(tmp_path_factory.mktemp("histories")))
+        patch.setenv("REPORTING_DATASET_PREFIX", given)
         read = read_settings()
         client = connect(read)
         schema.upgrade(client)

@@ -13,7 +13,7 @@ import pytest
 
 from reporting import dbt
 from reporting.settings import ROOT, Settings, read_settings
-from reporting.warehouse import builds, schema
+from reporting.warehouse import builds
 from reporting.warehouse.client import connect
 from tests.convergence.accounts import ACCOUNTS, serving, small_pages
 from tests.convergence.history import World
@@ -31,34 +31,26 @@ KILLS = (
 
 
 @pytest.fixture
-def environment(bigquery_endpoint: str, tmp_path: Path) -> dict[str, str]:
-    return {
-        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
-        "REPORTING_DATASET_PREFIX": "kills_",
-        "REPORTING_STATE": str(tmp_path / "state"),
-    }
-
-
-@pytest.fixture
-def world(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    for name, value in environment.items():
+def world(
+    shared_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    for name, value in shared_environment.items():
         monkeypatch.setenv(name, value)
     settings = read_settings()
     client = connect(settings)
-    schema.upgrade(client)
     with ExitStack() as stack:
         accounts = [stack.enter_context(serving(source, tmp_path / source)) for source in ACCOUNTS]
         stack.enter_context(small_pages())
         yield World(client, settings, tmp_path, accounts)
 
 
-def killed(world: World, environment: dict[str, str], table: str, refresh: str, step: str) -> None:
+def killed(world: World, shared_environment: dict[str, str], table: str, refresh: str, step: str) -> None:
     addresses = {account.source: account.address for account in world.accounts.values()}
     arguments = (table, refresh, step, world.landing.uri, json.dumps(addresses))
     done = subprocess.run(
         [sys.executable, "-m", "tests.convergence.killed", *arguments],
         cwd=ROOT,
-        env=os.environ | environment | {"PYTHONPATH": f"{ROOT}/plugins:{ROOT}"},
+        env=os.environ | shared_environment | {"PYTHONPATH": f"{ROOT}/plugins:{ROOT}"},
         capture_output=True,
         text=True,
         check=False,
@@ -84,7 +76,7 @@ def build(settings: Settings, world: World) -> None:
 
 
 def test_a_killed_process_leaves_nothing_that_the_next_run_does_not_mend(
-    world: World, environment: dict[str, str]
+    world: World, shared_environment: dict[str, str]
 ) -> None:
     for number, (step, refresh, table) in enumerate(KILLS):
         for account in dict.fromkeys(world.accounts.values()):
@@ -93,7 +85,7 @@ def test_a_killed_process_leaves_nothing_that_the_next_run_does_not_mend(
                     account.change(change, number)
             # Google shows a change some minutes late.
             account.pass_time(600)
-        killed(world, environment, table, refresh, step)
+        killed(world, shared_environment, table, refresh, step)
         is_built = number in (0, 3, 4)
         affected = () if is_built else (table,)
         world.settle(*affected)

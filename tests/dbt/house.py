@@ -4,9 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ from google.cloud import bigquery
 
 from reporting import dbt
 from reporting.settings import Settings, read_settings
-from reporting.warehouse import schema
 from reporting.warehouse.client import connect
 
 
@@ -48,14 +45,10 @@ class House:
 
 
 @contextmanager
-def migrated(
-    endpoint: str, state: Path, variables: Mapping[str, str]
-) -> Iterator[tuple[bigquery.Client, Settings]]:
-    """A client and settings of a local BigQuery at `endpoint` with every table; `variables` are the environment's."""
+def migrated(environment: Mapping[str, str], **variables: str) -> Iterator[tuple[bigquery.Client, Settings]]:
+    """A client and settings of the migrated warehouse of `environment`, which is the process's with `variables` meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"BIGQUERY_EMULATOR_HOST": endpoint, **variables}.items():
+        for name, value in {**environment, **variables}.items():
             patch.setenv(name, value)
-        settings = replace(read_settings(), state=state)
-        client = connect(settings)
-        schema.upgrade(client)
-        yield client, settings
+        settings = read_settings()
+        yield connect(settings), settings

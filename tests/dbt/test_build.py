@@ -2,8 +2,8 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import zip_longest
 from pathlib import Path
@@ -17,9 +17,8 @@ from reporting import dbt
 from reporting.entities import NOTION
 from reporting.extract import extract
 from reporting.landing import Landing
-from reporting.settings import Settings, read_settings
-from reporting.warehouse import builds, schema
-from reporting.warehouse.client import connect
+from reporting.settings import Settings
+from reporting.warehouse import builds
 from reporting.warehouse.load import load
 from tests.notion_server import HABITS, START, Notion, reader_over, title
 
@@ -166,14 +165,9 @@ def models(statuses: Statuses) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def house(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BIGQUERY_EMULATOR_HOST", bigquery_endpoint)
-        patch.setenv("REPORTING_DATASET_PREFIX", "build_")
-        settings = replace(read_settings(), state=tmp_path_factory.mktemp("state"))
-        client = connect(settings)
-        schema.upgrade(client)
-        yield House(client, settings, settings.state)
+def house(current_warehouse: tuple[bigquery.Client, Settings]) -> House:
+    client, settings = current_warehouse
+    return House(client, settings, settings.state)
 
 
 @dataclass(frozen=True)

@@ -88,10 +88,8 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 @pytest.fixture(scope="module")
-def house(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighbourhood]:
-    with migrated(
-        bigquery_endpoint, tmp_path_factory.mktemp("state"), {"REPORTING_DATASET_PREFIX": "keys_"}
-    ) as (client, settings):
+def house(shared_environment: dict[str, str]) -> Iterator[Neighbourhood]:
+    with migrated(shared_environment) as (client, settings):
         made = Neighbourhood(client, settings, date(2026, 6, 30))
         made.dbt("tag:staging")
         yield made

@@ -104,9 +104,8 @@ def day(house: Neighbourhood, *select: str) -> Day:
 
 
 @pytest.fixture(scope="module")
-def story(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    variables = {"REPORTING_DATASET_PREFIX": "story_", "REPORTING_DEFAULT_REGION": "DE"}
-    with migrated(bigquery_endpoint, tmp_path_factory.mktemp("state"), variables) as (client, settings):
+def story(shared_environment: dict[str, str]) -> Iterator[Story]:
+    with migrated(shared_environment, REPORTING_DEFAULT_REGION="DE") as (client, settings):
         house = Neighbourhood(client, settings, TODAY)
         house.hold(PEOPLE)
         house.dbt("tag:staging")

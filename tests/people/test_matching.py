@@ -57,9 +57,8 @@ def name_of(record: Labelled) -> str:
 
 
 @pytest.fixture(scope="module")
-def score(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Score]:
-    variables = {"REPORTING_DATASET_PREFIX": "people_", "REPORTING_DEFAULT_REGION": "DE"}
-    with migrated(bigquery_endpoint, tmp_path_factory.mktemp("state"), variables) as (client, settings):
+def score(shared_environment: dict[str, str]) -> Iterator[Score]:
+    with migrated(shared_environment, REPORTING_DEFAULT_REGION="DE") as (client, settings):
         house = Neighbourhood(client, settings, date(2026, 6, 30))
         sample = people()
         house.hold((each.source, each.id, each.fields) for each in sample)

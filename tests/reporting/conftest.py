@@ -8,29 +8,8 @@ import pytest
 from google.cloud import bigquery
 
 from reporting.history import AIRFLOW
-from reporting.settings import ROOT, Settings, read_settings
-from reporting.warehouse import schema
-from reporting.warehouse.client import connect
+from reporting.settings import ROOT, Settings
 from tests.habit_rounds import Rounds
-
-
-@pytest.fixture(scope="module")
-def shared_warehouse(
-    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[bigquery.Client, Settings]:
-    """A warehouse at the newest revision, and the settings that lead there."""
-    environment = {
-        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
-        "REPORTING_DATASET_PREFIX": "shared_",
-        "REPORTING_STATE": str(tmp_path_factory.mktemp("shared")),
-    }
-    settings = read_settings(environment)
-    client = connect(settings)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        schema.upgrade(client)
-    return client, settings
 
 
 @pytest.fixture

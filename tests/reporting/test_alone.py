@@ -25,16 +25,14 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def made(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> alone.Made:
+def made(shared_environment: dict[str, str]) -> alone.Made:
     """What the transformations make of all inputs, in one build."""
     inputs = {}
     for path in FIXTURES:
         entity = entity_named(path.name)
         inputs[entity] = alone.read_records(entity, path / "input.ndjson")
-    state = tmp_path_factory.mktemp("state")
-    variables = {"REPORTING_DATASET_PREFIX": "alone_"}
-    with migrated(bigquery_endpoint, state, variables) as (client, settings):
-        return alone.run(client, settings, inputs, Landing(str(state / "landing")))
+    with migrated(shared_environment) as (client, settings):
+        return alone.run(client, settings, inputs, Landing(settings.landing_uri))
 
 
 def test_there_are_fixtures_and_no_test_of_dbt_fails(made: alone.Made) -> None:

@@ -1,7 +1,6 @@
 """From the source to the warehouse and back again: what the two tasks of a DAG do."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,11 +12,10 @@ from reporting.entities import HUBSPOT, NOTION
 from reporting.extract import LARGE_PAGE_COUNT, extract, is_swept_lately
 from reporting.landing import Landing, Refresh
 from reporting.readers import open_reader
-from reporting.settings import Settings, read_settings
+from reporting.settings import Settings
 from reporting.sources import hubspot
 from reporting.sources.base import NotFoundError, NotReadError
-from reporting.warehouse import schema, states
-from reporting.warehouse.client import connect
+from reporting.warehouse import states
 from reporting.warehouse.ledger import Counts
 from reporting.warehouse.load import TombstoneGuardError, load
 from reporting.window import Window, WindowError
@@ -58,27 +56,9 @@ class Round:
         self.notion.pages[page_id] |= {"last_edited_time": iso(datetime.now(UTC)), "url": "edited"}
 
 
-@pytest.fixture(scope="module")
-def warehouse(
-    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[bigquery.Client, Settings]]:
-    environment = {
-        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
-        "REPORTING_DATASET_PREFIX": "extract_",
-        "REPORTING_STATE": str(tmp_path_factory.mktemp("extract")),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        settings = read_settings()
-        client = connect(settings)
-        schema.upgrade(client)
-        yield client, settings
-
-
 @pytest.fixture
-def rounds(warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Round:
-    client, settings = warehouse
+def rounds(current_warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Round:
+    client, settings = current_warehouse
     for table in (f"{settings.dataset('raw')}.{DAILY.table}", f"{settings.dataset('ops')}.sync_runs"):
         client.query(f"DELETE FROM {table} WHERE TRUE").result()
     return Round(client, settings, tmp_path)

@@ -18,11 +18,10 @@ from hypothesis import strategies as st
 from reporting.extract import LARGE_PAGE_COUNT, extract, is_swept_lately
 from reporting.landing import Landing, Manifest, Refresh
 from reporting.readers import open_reader
-from reporting.settings import SettingError, Settings, read_settings
+from reporting.settings import SettingError, Settings
 from reporting.sources.base import NotReadError, Reader
-from reporting.warehouse import ledger, schema, states
+from reporting.warehouse import ledger, states
 from reporting.warehouse import load as loading
-from reporting.warehouse.client import connect
 from reporting.warehouse.ledger import Counts
 from reporting.warehouse.load import TombstoneGuardError, load
 from tests.google_account import USER, AddressBook, address_book, check_all, check_living
@@ -88,27 +87,9 @@ class Rounds:
         self.client.query(f"DELETE FROM {self.settings.dataset('ops')}.sync_runs WHERE TRUE").result()
 
 
-@pytest.fixture(scope="module")
-def warehouse(
-    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[bigquery.Client, Settings]]:
-    environment = {
-        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
-        "REPORTING_DATASET_PREFIX": "google_rounds_",
-        "REPORTING_STATE": str(tmp_path_factory.mktemp("google_rounds")),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        settings = read_settings()
-        client = connect(settings)
-        schema.upgrade(client)
-        yield client, settings
-
-
 @pytest.fixture
-def rounds(warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Iterator[Rounds]:
-    made = Rounds(*warehouse, Landing(str(tmp_path / "landing")))
+def rounds(current_warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Iterator[Rounds]:
+    made = Rounds(*current_warehouse, Landing(str(tmp_path / "landing")))
     made.empty()
     with address_book(tmp_path / "account") as running:
         made.book = running
@@ -401,13 +382,13 @@ step = st.one_of(
 )
 @given(history=st.lists(step, min_size=6, max_size=14), propagation=st.sampled_from((0, 300)))
 def test_after_any_history_the_tables_are_the_accounts_truth(
-    warehouse: tuple[bigquery.Client, Settings], history: list[Any], propagation: int
+    current_warehouse: tuple[bigquery.Client, Settings], history: list[Any], propagation: int
 ) -> None:
     with (
         TemporaryDirectory() as folder,
         address_book(Path(folder) / "account", "--propagation", str(propagation)) as running,
     ):
-        rounds = Rounds(*warehouse, Landing(f"{folder}/landing"))
+        rounds = Rounds(*current_warehouse, Landing(f"{folder}/landing"))
         rounds.book = running
         rounds.empty()
         for each in history:

@@ -18,13 +18,12 @@ from reporting.entities import HUBSPOT_OBJECTS
 from reporting.extract import LARGE_REQUEST_COUNT, extract, is_swept_lately
 from reporting.landing import Landing, Manifest, Refresh
 from reporting.readers import open_reader
-from reporting.settings import Settings, read_settings
+from reporting.settings import Settings
 from reporting.sources import hubspot
 from reporting.sources.base import NotReadError, Reader
 from reporting.sources.http import PoliteTransport
 from reporting.warehouse import load as loading
-from reporting.warehouse import schema, states
-from reporting.warehouse.client import connect
+from reporting.warehouse import states
 from reporting.warehouse.ledger import Counts
 from reporting.warehouse.load import load
 from tests.hubspot_portal import SMALL, UNPACED, Portal, portal
@@ -63,28 +62,9 @@ class Rounds:
         self.client.query(f"DELETE FROM {self.settings.dataset('ops')}.sync_runs WHERE TRUE").result()
 
 
-@pytest.fixture(scope="module")
-def warehouse(
-    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[bigquery.Client, Settings]]:
-    folder = tmp_path_factory.mktemp("hubspot_rounds")
-    environment = {
-        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
-        "REPORTING_DATASET_PREFIX": "hubspot_rounds_",
-        "REPORTING_STATE": str(folder),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        settings = read_settings()
-        client = connect(settings)
-        schema.upgrade(client)
-        yield client, settings
-
-
 @pytest.fixture
-def rounds(warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Iterator[Rounds]:
-    made = Rounds(*warehouse, Landing(str(tmp_path / "landing")))
+def rounds(current_warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Iterator[Rounds]:
+    made = Rounds(*current_warehouse, Landing(str(tmp_path / "landing")))
     made.empty()
     with portal(tmp_path / "portal", *SMALL) as running:
         made.portal = running
@@ -269,10 +249,10 @@ step = st.one_of(
 )
 @given(history=st.lists(step, min_size=6, max_size=16))
 def test_after_any_history_the_tables_are_the_portals_truth(
-    warehouse: tuple[bigquery.Client, Settings], history: list[Any]
+    current_warehouse: tuple[bigquery.Client, Settings], history: list[Any]
 ) -> None:
     with TemporaryDirectory() as folder, portal(Path(folder) / "portal", *SMALL) as running:
-        rounds = Rounds(*warehouse, Landing(f"{folder}/landing"))
+        rounds = Rounds(*current_warehouse, Landing(f"{folder}/landing"))
         rounds.portal = running
         rounds.empty()
         follow(rounds, history)

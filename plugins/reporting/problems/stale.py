@@ -16,6 +16,7 @@ CHECKS = {
     "notion": "whether the database is still shared with the integration, and whether its token is good",
     "hubspot": "whether the private app is there and has its scopes, and whether the daily limit is used up",
     "google": "whether the login still works; that of an app in Testing ends after seven days",
+    "google_sheets": "whether the spreadsheet is still there, and its tab and columns have their names",
 }
 
 
@@ -36,6 +37,7 @@ def find(reads: Iterable[Read], names: Mapping[str, str], now: datetime) -> Iter
             continue
         name = f"{entity.source}.{entity.name}"
         dag_id = str(DagId("raw", entity.source, entity.name, "changed" if entity.has_changed else "full"))
+        check = CHECKS.get(entity.source, f"whether the connection {entity.connection} still works")
         cut_off = " Its latest run was cut off." if read.is_cut_off else ""
         yield Problem(
             problem_key=f"stale/{name}",
@@ -46,7 +48,7 @@ def find(reads: Iterable[Read], names: Mapping[str, str], now: datetime) -> Iter
                 f"ago.{cut_off} What the marts say of it is as old."
             ),
             todo=(
-                f"Look whether {dag_id} is paused, skips or fails, and at its log. Then {CHECKS[entity.source]}: "
+                f"Look whether {dag_id} is paused, skips or fails, and at its log. Then {check}: "
                 f"script/doctor says. If it is not to be read any more, set {PREFIX}NAME_{entity.table.upper()} to "
                 f"{SWITCHED_OFF}."
             ),

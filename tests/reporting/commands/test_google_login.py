@@ -150,7 +150,7 @@ def test_the_end_of_a_login_of_an_app_in_testing_is_noted(
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "")
     browse()
     with address_book(tmp_path / "account", "--refresh-token-lifetime", "604800") as book:
-        user = log_in(CLIENT, book.address, opens_browser=True, seconds=20)
+        user = log_in(CLIENT, [PEOPLE.scope], book.address, opens_browser=True, seconds=20)
     ends_at = login_ends_at(user)
     assert ends_at is not None
     assert timedelta(days=6) < ends_at - datetime.now(UTC) <= timedelta(days=7)

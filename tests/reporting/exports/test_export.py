@@ -223,7 +223,7 @@ def test_windows_side_by_side_share_no_row_and_lose_none(timed: Marts) -> None:
     ("form", "names", "since", "until", "said"),
     [
         ("xlsx", [], None, None, "'xlsx' is no kind of export; there are csv, parquet, duckdb, sqlite"),
-        ("csv", ["habit"], None, None, "'habit' is no mart; the marts are companies, contacts"),
+        ("csv", ["habit"], None, None, "'habit' is no mart; the marts are cash_flow, companies"),
         (
             "csv",
             ["people", "relationships"],

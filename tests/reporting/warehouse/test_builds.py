@@ -1,7 +1,6 @@
 """What a build is to take in, decided from the ledger."""
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,9 +8,8 @@ from google.cloud import bigquery
 
 from reporting.entities import NOTION, Entity
 from reporting.landing import Manifest
-from reporting.settings import Settings, read_settings
-from reporting.warehouse import builds, ledger, schema, states
-from reporting.warehouse.client import connect
+from reporting.settings import Settings
+from reporting.warehouse import builds, ledger, states
 from reporting.warehouse.ledger import Counts
 
 DAILY, WEEKLY = NOTION[:2]
@@ -51,27 +49,9 @@ class Warehouse:
         builds.record(self.client, self.settings, plan)
 
 
-@pytest.fixture(scope="module")
-def migrated(
-    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[bigquery.Client, Settings]]:
-    environment = {
-        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
-        "REPORTING_DATASET_PREFIX": "builds_",
-        "REPORTING_STATE": str(tmp_path_factory.mktemp("builds")),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        settings = read_settings()
-        client = connect(settings)
-        schema.upgrade(client)
-        yield client, settings
-
-
 @pytest.fixture
-def warehouse(migrated: tuple[bigquery.Client, Settings]) -> Warehouse:
-    client, settings = migrated
+def warehouse(current_warehouse: tuple[bigquery.Client, Settings]) -> Warehouse:
+    client, settings = current_warehouse
     for name in ("sync_runs", "dbt_builds"):
         client.query(f"DELETE FROM {settings.dataset('ops')}.{name} WHERE TRUE").result()
     return Warehouse(client, settings)

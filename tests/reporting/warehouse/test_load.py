@@ -14,9 +14,9 @@ from reporting.entities import NOTION
 from reporting.landing import Landing, LandingError, Manifest
 from reporting.settings import Settings
 from reporting.sources.base import Page, Record, Tombstone
-from reporting.warehouse import ledger, schema, states
+from reporting.warehouse import ledger, states
 from reporting.warehouse import load as loading
-from reporting.warehouse.client import WarehouseError, connect
+from reporting.warehouse.client import WarehouseError
 from reporting.warehouse.ledger import Counts
 from reporting.warehouse.load import TombstoneGuardError, load
 from tests.convergence.jobs import Jobs
@@ -30,29 +30,9 @@ SCHEMA = {
 }
 
 
-@pytest.fixture(scope="module")
-def warehouse(
-    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[bigquery.Client, Settings]:
-    from reporting.settings import read_settings
-
-    environment = {
-        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
-        "REPORTING_DATASET_PREFIX": "load_",
-        "REPORTING_STATE": str(tmp_path_factory.mktemp("state")),
-    }
-    settings = read_settings(environment)
-    client = connect(settings)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        schema.upgrade(client)
-    return client, settings
-
-
 @pytest.fixture(autouse=True)
-def _empty(warehouse: tuple[bigquery.Client, Settings]) -> None:
-    client, settings = warehouse
+def _empty(shared_warehouse: tuple[bigquery.Client, Settings]) -> None:
+    client, settings = shared_warehouse
     client.query(f"DELETE FROM {settings.dataset('raw')}.{DAILY.table} WHERE TRUE").result()
     client.query(f"DELETE FROM {settings.dataset('ops')}.sync_runs WHERE TRUE").result()
 
@@ -87,9 +67,9 @@ def notion_page(page_id: str, done: bool = True, edited: str = "2026-11-21T11:00
 class Reads:
     """Lands pages and loads them, like the two tasks of a DAG."""
 
-    def __init__(self, folder: Path, warehouse: tuple[bigquery.Client, Settings]) -> None:
+    def __init__(self, folder: Path, shared_warehouse: tuple[bigquery.Client, Settings]) -> None:
         self.landing = Landing(str(folder))
-        self.client, self.settings = warehouse
+        self.client, self.settings = shared_warehouse
         self.count = 0
 
     def land(self, pages: list[Page], at: datetime = NOON, refresh: str = "changed", **changes: Any) -> str:
@@ -131,8 +111,8 @@ class Reads:
 
 
 @pytest.fixture
-def reads(tmp_path: Path, warehouse: tuple[bigquery.Client, Settings]) -> Reads:
-    return Reads(tmp_path, warehouse)
+def reads(tmp_path: Path, shared_warehouse: tuple[bigquery.Client, Settings]) -> Reads:
+    return Reads(tmp_path, shared_warehouse)
 
 
 def test_a_first_load_inserts_every_value(reads: Reads) -> None:
@@ -298,13 +278,17 @@ def test_no_stage_table_stays(reads: Reads) -> None:
     reads.load(reads.land([Page(NOON, (notion_page("a"),))]))
     tables = {table.table_id for table in reads.client.list_tables(reads.settings.dataset("ops"))}
     assert tables == {
+        "airflow_runs",
+        "airflow_tries",
         "alembic_version",
         "dbt_builds",
+        "dbt_results",
         "messages_sent",
         "problems",
         "purged_keys",
         "schema_changes",
         "sync_runs",
+        "table_profiles",
     }
 
 

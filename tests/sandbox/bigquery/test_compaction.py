@@ -84,6 +84,18 @@ def test_rows_survive_a_restart_in_fewer_files(tmp_path: Path, client_of: Client
         assert rows(client) == [*expected, (100, 1)]
 
 
+def test_a_folder_that_was_moved_has_every_row(tmp_path: Path, client_of: ClientOf) -> None:
+    with server.running(tmp_path / "before") as address:
+        expected = fill(client_of(address))
+    (tmp_path / "before").rename(tmp_path / "moved")
+    with server.running(tmp_path / "moved") as address:
+        client = client_of(address)
+        assert rows(client) == expected
+        client.query("INSERT INTO patches.t (id, n) VALUES (1000, 1)").result()
+        assert rows(client) == [*expected, (1000, 1)]
+    assert not (tmp_path / "before").exists()
+
+
 def test_values_of_every_type_survive(tmp_path: Path, client_of: ClientOf) -> None:
     def read(client: bigquery.Client) -> list[tuple]:
         sql = "SELECT * REPLACE (TO_JSON_STRING(j) AS j) FROM patches.typed ORDER BY id"
