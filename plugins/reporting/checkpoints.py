@@ -42,6 +42,7 @@ class Checkpoint:
     read_at: datetime
     request_count: int
     position: Mapping[str, Any]
+    caps_met: int = 0
 
     def to_json(self) -> str:
         """The checkpoint as text."""
@@ -110,6 +111,7 @@ class Checkpoints:
         started_at: datetime,
         read_at: datetime,
         request_count: int,
+        caps_met: int,
     ) -> None:
         """Keep where the read is, if the last time was some while ago and it can go on from there."""
         lines = writer.record_count + writer.tombstone_count
@@ -125,6 +127,7 @@ class Checkpoints:
             read_at=read_at,
             request_count=request_count,
             position=position,
+            caps_met=caps_met,
         )
         self._landing.write_note(self._path, checkpoint.to_json())
         self._is_there = True

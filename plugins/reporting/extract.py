@@ -95,11 +95,13 @@ def extract(
     started_at = begun.started_at if begun else now
     screen = purged.screen(client, settings, entity)
     with landing.writer(folder, begun.parts if begun else None) as writer, _forgetting(checkpoints):
+        caps_met = begun.caps_met if begun else 0
         progress = Progress(entity.table, _expected_count(reader), writer.record_count)
         for page in screen.pages(_pages(reader, entity, since, window, begun)):
             writer.keep(page)
             sweep.meet(page)
             progress.add(page)
+            caps_met += page.is_capped
             if checkpoints:
                 checkpoints.note(
                     writer,
@@ -108,6 +110,7 @@ def extract(
                     started_at=started_at,
                     read_at=_read_at(reader, started_at, begun),
                     request_count=_request_count(reader, begun),
+                    caps_met=caps_met,
                 )
         missing_count = 0
         is_sweep = reader.is_sweep if isinstance(reader, SyncReader) else refresh == "full"
@@ -136,6 +139,7 @@ def extract(
                 record_count=writer.record_count,
                 tombstone_count=writer.tombstone_count,
                 request_count=_request_count(reader, begun),
+                caps_met=caps_met,
                 part_count=writer.part_count,
                 is_complete=True,
                 missing_count=missing_count,

@@ -52,7 +52,8 @@ class Manifest:
     source's own description of the entity at the time. `missing_count` is how many of the tombstones are for records that
     a sweep did not meet, `rejected_count` how many of the records have no key. `content_digest` stands for all that a
     sweep read, and `is_unchanged` says that the warehouse holds just that already. `sync_token` is where the source says
-    that the next `changed` read begins. `schema_digest` stands for the properties in `schema`, and `has_new_schema` says
+    that the next `changed` read begins. `caps_met` is how often a query met the source's cap on what one returns, and another
+    went on. `schema_digest` stands for the properties in `schema`, and `has_new_schema` says
     that they are not those of the last run.
     """
 
@@ -76,6 +77,7 @@ class Manifest:
     is_unchanged: bool = False
     sync_token: str | None = None
     schema_digest: str | None = None
+    caps_met: int = 0
     has_new_schema: bool = False
     schema: dict[str, Any] = field(default_factory=dict)
 

@@ -103,6 +103,15 @@ def test_a_read_goes_on_where_it_was_cut_off(large: Rounds, refresh: str) -> Non
     assert large.load(folder) == Counts(manifest.record_count, ROWS, 0, 0)
 
 
+def test_a_cap_that_was_met_before_the_cut_is_counted(large: Rounds) -> None:
+    large.notion.cap = 150
+    cut_off(large)
+    assert kept(large)["caps_met"] == 1
+    large.extract("full")
+    # The rest is 200 rows and five that share a minute with the last one.
+    assert large.manifest.caps_met == 2
+
+
 def test_a_read_that_is_cut_off_twice_goes_on_twice(large: Rounds) -> None:
     cut_off(large, after=2)
     first = kept(large)

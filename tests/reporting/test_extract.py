@@ -91,6 +91,14 @@ def test_rounds_after_the_first_bring_only_what_changed(rounds: Round) -> None:
     assert rounds.run("full") == Counts(12, 0, 0, 0)
 
 
+def test_the_ledger_says_how_often_a_query_met_the_cap(rounds: Round) -> None:
+    rounds.notion.cap = 5
+    rounds.run("full")
+    sql = f"SELECT caps_met, rows_inserted FROM {rounds.settings.dataset('ops')}.sync_runs"
+    # 5 rows, then twice 4 new ones: the last query, of the last 4, has room.
+    assert [tuple(row.values()) for row in rounds.client.query(sql).result()] == [(2, 12)]
+
+
 def test_a_window_of_the_past_brings_it_and_leaves_the_cursor(rounds: Round) -> None:
     rounds.run("full")
     cursor = rounds.cursor_at

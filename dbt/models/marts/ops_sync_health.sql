@@ -31,7 +31,10 @@ latest as (
         countif(committed_at > timestamp_sub({{ now() }}, interval 24 hour)) as runs_of_a_day,
         sum(
             if(committed_at > timestamp_sub({{ now() }}, interval 24 hour), request_count, 0)
-        ) as requests_of_a_day
+        ) as requests_of_a_day,
+        sum(
+            if(committed_at > timestamp_sub({{ now() }}, interval 24 hour), caps_met, 0)
+        ) as caps_met_of_a_day
     from runs
     group by source, entity
 
@@ -103,6 +106,7 @@ select
     last_runs.duration_seconds as last_duration_seconds,
     latest.runs_of_a_day,
     coalesce(latest.requests_of_a_day, 0) as requests_of_a_day,
+    coalesce(latest.caps_met_of_a_day, 0) as caps_met_of_a_day,
     counted.rows_in_source,
     counted.rows_in_warehouse,
     counted.committed_at as counted_at,

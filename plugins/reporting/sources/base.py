@@ -70,12 +70,14 @@ class Page:
     """The records of one answer; `requested_at` (UTC) is taken before the request is sent.
 
     `position` is where a `ResumableReader` goes on when everything up to this page is kept; None where it cannot.
+    `is_capped` says that the source's cap on what one query returns ended the answer, so that another had to go on.
     """
 
     requested_at: datetime
     records: tuple[Record, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
     position: Mapping[str, Any] | None = None
+    is_capped: bool = False
 
 
 def account_of(token: str, base_url: str) -> str:

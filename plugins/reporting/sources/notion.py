@@ -176,13 +176,15 @@ class NotionSource:
                     break
                 rows = answer["results"]
                 last_created = max([last_created or "", *(row["created_time"] for row in rows)]) or None
+                is_capped = not answer.get("has_more") and _met_the_cap(answer)
                 yield Page(
                     requested_at,
                     tuple(self._record(row) for row in rows if not _is_trashed(row)),
                     position={"created_since": last_created} if last_created else None,
+                    is_capped=is_capped,
                 )
                 if not answer.get("has_more"):
-                    if not _met_the_cap(answer):
+                    if not is_capped:
                         return
                     if last_created is None or last_created == created_since:
                         raise IncompleteReadError(

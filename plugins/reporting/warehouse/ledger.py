@@ -96,6 +96,7 @@ def append(
         "sync_token": ("STRING", manifest.sync_token),
         "schema_digest": ("STRING", manifest.schema_digest),
         "request_count": ("INT64", manifest.request_count),
+        "caps_met": ("INT64", manifest.caps_met),
         "is_complete": ("BOOL", manifest.is_complete),
         "landing_uri": ("STRING", landing_uri),
     }

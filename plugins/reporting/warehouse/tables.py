@@ -81,6 +81,11 @@ def sync_runs(metadata: sa.MetaData, prefix: str = "") -> sa.Table:
         column("rows_tombstoned", sa.Integer(), "Rows that the source no longer has."),
         column("request_count", sa.Integer(), "Requests sent, retries included."),
         column(
+            "caps_met",
+            sa.Integer(),
+            "How often a query met its source's cap on what one returns, and another went on.",
+        ),
+        column(
             "duration_seconds",
             sa.Float(),
             "Seconds from the start of the read to the commit, waiting included.",

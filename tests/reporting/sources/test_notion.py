@@ -37,6 +37,20 @@ def test_a_minute_fuller_than_the_cap_fails_loudly() -> None:
         read_ids(server)
 
 
+def test_a_page_says_that_it_met_the_cap() -> None:
+    server = Notion(minutes(*range(400)), cap=150)
+    source = source_over(server)
+    # 150 rows, then 149 new ones, then the rest.
+    assert [page.is_capped for page in source.read(source.find(HABITS))] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
 def test_an_empty_page_is_not_the_end() -> None:
     server = Notion(minutes(*range(150)))
     server.empty_pages = 2
