@@ -288,9 +288,16 @@ PLANTED = (
         ),
     ),
     Planted(
+        "a stage table that another attempt took away",
+        "notion",
+        (Change("warehouse/load.py", "        if done is None:\n            raise\n", "        raise\n"),),
+        # The same landing is loaded while its load has just merged.
+        (step("run", refresh="full", step="the MERGE", meanwhile=[("load", 0)]),),
+    ),
+    Planted(
         "a cap taken for the end",
         "notion",
-        (Change("sources/notion.py", "if not _met_the_cap(answer):", "if answer:"),),
+        (Change("sources/notion.py", "if not is_capped:", "if answer:"),),
         (
             FULL,
             step("change", change="edit", number=0, times=6),

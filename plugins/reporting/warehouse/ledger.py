@@ -67,6 +67,19 @@ def activity(client: bigquery.Client, settings: Settings, since: datetime) -> tu
     )
 
 
+def counts_of(client: bigquery.Client, settings: Settings, run_id: str) -> Counts | None:
+    """What a run did, by its row; None where it has none."""
+    sql = f"""
+        SELECT rows_read, rows_inserted, rows_updated, rows_tombstoned, rows_in_source, rows_in_warehouse
+        FROM `{settings.dataset("ops")}.sync_runs` WHERE run_id = @run_id
+    """
+    config = bigquery.QueryJobConfig(
+        query_parameters=[bigquery.ScalarQueryParameter("run_id", "STRING", run_id)]
+    )
+    row = next(iter(client.query(sql, job_config=config).result()), None)
+    return None if row is None else Counts(*row.values())
+
+
 def append(
     client: bigquery.Client, settings: Settings, manifest: Manifest, counts: Counts, landing_uri: str
 ) -> None:

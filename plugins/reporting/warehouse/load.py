@@ -98,9 +98,17 @@ def load(
         live = _live_count(client, raw)
         share = settings.tombstone_share if tombstone_share is None else tombstone_share
         check_tombstone_share(entity, missing, live, share)
-    stage = _load_stage(client, settings, entity, landing, folder, manifest, raw)
-    _merge(client, manifest, raw, stage)
-    counts = _count(client, manifest, raw, stage, read)
+    try:
+        stage = _load_stage(client, settings, entity, landing, folder, manifest, raw)
+        _merge(client, manifest, raw, stage)
+        counts = _count(client, manifest, raw, stage, read)
+    except NotFound:
+        # An attempt that was given up for dead may live on: it came to the end, and took the stage table away.
+        done = ledger.counts_of(client, settings, manifest.run_id)
+        if done is None:
+            raise
+        logger.info("%s: another attempt has loaded %s.", entity.table, manifest.run_id)
+        return done
     _commit(client, settings, entity, manifest, counts, address)
     client.delete_table(stage, not_found_ok=True)
     logger.info("%s: %s", entity.table, counts)
