@@ -14,8 +14,8 @@ from reporting.settings import read_settings
 log = logging.getLogger(__name__)
 
 
-def bring_runs() -> dict[str, int]:
-    """Bring what changed in Airflow's runs into the warehouse, and return how many rows were read of each table.
+def bring_runs(now: datetime | None = None) -> dict[str, int]:
+    """Bring what changed in Airflow's runs until `now` into the warehouse, and return how many rows were read of each table.
 
     Skips where the metadata database is not known. Raises `AirflowException` when it cannot be read.
     """
@@ -37,7 +37,7 @@ def bring_runs() -> dict[str, int]:
         history = runs.read(
             address,
             known_at - runs.OVERLAP if known_at else None,
-            datetime.now(UTC),
+            now or datetime.now(UTC),
             due,
             leave_out=(run.dag_id, run.run_id),
         )

@@ -23,7 +23,7 @@ CANARY = "ops_airflow__canary__ping"
 def bring(monkeypatch: pytest.MonkeyPatch, everything: bool = False) -> dict[str, int]:
     context = {"dag_run": OWN, "params": {"everything": everything}}
     monkeypatch.setattr(runs, "get_current_context", lambda: context)
-    return runs.bring_runs()
+    return runs.bring_runs(NOW)
 
 
 def test_without_the_databases_address_it_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
