@@ -45,10 +45,12 @@ def count(value: int, one: str, many: str | None = None) -> str:
 
 
 def span(value: timedelta | None) -> str:
-    """How long, in the largest unit that tells it: `40 minutes`, `5 hours`, `3 days`."""
+    """How long, in the largest unit that tells it: `less than a minute`, `40 minutes`, `5 hours`, `3 days`."""
     if value is None:
         return NOTHING
-    minutes = max(0, int(value.total_seconds() // 60))
+    minutes = int(value.total_seconds() // 60)
+    if minutes < 1:
+        return "less than a minute"
     if minutes < 120:
         return count(minutes, "minute")
     if minutes < 48 * 60:
