@@ -38,7 +38,7 @@ def main() -> int:
         if healthy != 0:
             raise SystemExit(f"The histories are not green without a bug: {said}")
         for planted in chosen:
-            originals = _plant(copy, planted)
+            originals = plant(copy, planted)
             code, said = _run(copy, [planted], bigquery)
             for path, text in originals.items():
                 path.write_text(text)
@@ -62,7 +62,7 @@ def _copy(copy: Path) -> None:
     (copy / ".venv").symlink_to((ROOT / ".venv").resolve())
 
 
-def _plant(copy: Path, planted: Planted) -> dict[Path, str]:
+def plant(copy: Path, planted: Planted) -> dict[Path, str]:
     """Plant a bug and return the files as they were. Raises `ValueError` when the code is not as expected."""
     originals: dict[Path, str] = {}
     for change in planted.changes:

@@ -52,8 +52,9 @@ PLANTED = (
         (
             Change(
                 "warehouse/load.py",
-                "    stage = _load_stage(",
-                "    _commit(client, settings, entity, manifest, Counts(read), address)\n    stage = _load_stage(",
+                "        stage = _load_stage(",
+                "        _commit(client, settings, entity, manifest, Counts(read), address)\n"
+                "        stage = _load_stage(",
             ),
         ),
         (
