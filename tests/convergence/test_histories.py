@@ -164,7 +164,8 @@ def test_quiet_runs_settle_any_history(
         try:
             if count:
                 run_state_machine_as_test(
-                    seed(chosen)(machine),
+                    # Other histories for each.
+                    seed(chosen * len(ACCOUNTS) + place)(machine),
                     settings=settings(
                         max_examples=count,
                         stateful_step_count=STEP_COUNT,
