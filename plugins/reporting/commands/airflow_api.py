@@ -67,6 +67,10 @@ class AirflowApi:
         )
         return str(answer["dag_run_id"])
 
+    def is_paused(self, dag_id: str) -> bool:
+        """Whether a DAG is paused."""
+        return bool(self._call("GET", f"dags/{dag_id}")["is_paused"])
+
     def pause(self, dag_id: str, is_paused: bool) -> None:
         """Pause a DAG, or let it run again. A paused one gets no run from an event."""
         self._call("PATCH", f"dags/{dag_id}", {"is_paused": is_paused})

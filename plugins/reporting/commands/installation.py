@@ -16,6 +16,7 @@ from reporting.commands import configuration, processes
 from reporting.commands.airflow_api import AirflowApi
 from reporting.commands.errors import CommandError
 from reporting.commands.processes import LOOPBACK, Prepared
+from reporting.commands.rounds import release_builds
 from reporting.entities import ENTITIES, Entity, entity_named
 from reporting.naming import DagId
 from reporting.settings import ROOT, SettingError, Settings, read_settings
@@ -123,6 +124,7 @@ def running(
         api = AirflowApi(address, prepared.token)
         stack.callback(api.close)
         api.await_dags(_first_dags())
+        release_builds(api, settings)
         yield Installation(address, api, client, settings, prepared)
 
 

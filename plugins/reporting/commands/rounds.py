@@ -1,8 +1,8 @@
 """One round: the scheduler runs DAGs, then dbt if anything changed, and the ledger says what was done."""
 
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,6 +25,7 @@ MART_CHANGED = "mart_personal__models__changed"
 MART_FULL = "mart_personal__models__full"
 POLL_SECONDS = 0.5
 BUILDS = 5
+HELD = "builds-held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +124,19 @@ def run_round(
     started_at = datetime.now(UTC)
     watch = Watch(api, console, give_up_on_retry)
     api.await_dags([*dag_ids, MART_CHANGED, MART_FULL, REPORT])
-    # While it is paused no event makes a run of it: one build takes what all of them bring.
-    api.pause(MART_CHANGED, True)
-    try:
+    with builds_held(api, settings):
         watch.wait([(dag_id, api.trigger(dag_id)) for dag_id in dag_ids], seconds)
-    finally:
-        api.pause(MART_CHANGED, False)
     if full_build:
         watch.wait([(MART_FULL, api.trigger(MART_FULL))], seconds)
     # Whoever serves may load more while a build runs.
     for _ in range(BUILDS):
         if not builds.plan(client, settings, "changed").run_ids:
             break
+        if api.is_paused(MART_CHANGED):
+            raise CommandError(
+                f"{MART_CHANGED} is paused, so what was loaded is not in the marts. Resume it in the web interface of "
+                "script/server, and run it again."
+            )
         watch.wait([(MART_CHANGED, _next_build(api, started_at))], seconds)
     else:
         raise CommandError(
@@ -142,6 +144,34 @@ def run_round(
         )
     for dag_id in upkeep:
         watch.wait([(dag_id, api.trigger(dag_id))], seconds)
+
+
+@contextmanager
+def builds_held(api: AirflowApi, settings: Settings) -> Iterator[None]:
+    """No event makes a run of the build meanwhile, so that one takes what all sources bring.
+
+    Its DAG is paused for that, which the metadata database keeps: a file in the state folder outlives whatever ends this
+    half-way, and `release_builds` undoes it at the next start. A pause of the owner's own stays.
+    """
+    if api.is_paused(MART_CHANGED):
+        yield
+        return
+    (settings.state / HELD).touch()
+    api.pause(MART_CHANGED, True)
+    try:
+        yield
+    finally:
+        # Where Airflow has ended already, the next start does it.
+        with suppress(CommandError):
+            release_builds(api, settings)
+
+
+def release_builds(api: AirflowApi, settings: Settings) -> None:
+    """Let events make builds again, if a round that was ended half-way has left them held."""
+    if (settings.state / HELD).exists():
+        api.await_dags([MART_CHANGED])
+        api.pause(MART_CHANGED, False)
+        (settings.state / HELD).unlink()
 
 
 def _next_build(api: AirflowApi, since: datetime) -> str:
