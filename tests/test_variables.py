@@ -99,3 +99,13 @@ def test_what_is_airflows_is_an_option_of_airflow() -> None:
 )
 def test_a_workflow_sets_what_is_read(path: Path) -> None:
     assert set(NAME.findall(path.read_text())) - in_code() == set()
+
+
+def test_every_secret_of_the_documents_can_be_changed() -> None:
+    way = (ROOT / "docs" / "deployment.md").read_text().partition("## Changing every secret")[2]
+    secrets = {
+        name
+        for name in in_documents()
+        if re.search(r"^AIRFLOW_CONN_|_(SECRET|KEY|PASSWORD|BROKER_URL)$", name)
+    }
+    assert secrets - set(NAME.findall(way)) == set()

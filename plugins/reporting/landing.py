@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import IO, Any, Literal
 
-import fsspec
-
-from reporting.files import write_whole
+from reporting.files import open_folder, write_whole
+from reporting.google_key import GoogleKey
+from reporting.settings import Settings
 from reporting.sources.base import Page, Record, Tombstone
 
 MANIFEST = "manifest.json"
@@ -100,11 +100,16 @@ def new_run_id(source: str, entity: str, refresh: Refresh, at: datetime | None =
 
 
 class Landing:
-    """The landings below `uri`: a path, or any address that fsspec knows (`gs://bucket/folder`)."""
+    """The landings below `uri`, a folder or bucket as `open_folder` takes it."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, google_key: GoogleKey | None = None) -> None:
         self.uri = uri.rstrip("/")
-        self._files, self._root = fsspec.core.url_to_fs(self.uri)
+        self._files, self._root = open_folder(self.uri, google_key)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Landing":
+        """Where these settings keep answers."""
+        return cls(settings.landing_uri, settings.google_key)
 
     def folder(self, source: str, entity: str, run_id: str) -> str:
         """Where one run's landing is, relative to the landing uri."""

@@ -1,4 +1,4 @@
-"""Settings from the environment, read when a task runs. Secrets are not here: they are in connections."""
+"""Settings from the environment, read when a task runs. Secrets are in connections; one of them opens buckets, too."""
 
 import os
 import re
@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from reporting.files import is_bucket
+from reporting.google_key import GoogleKey, key_of
 from reporting.mail.server import MailSettingError, addresses
 
 PREFIX = "REPORTING_"
@@ -44,7 +46,8 @@ class Settings:
 
     `first_weekday` is the day with which weeks begin, 0 for Monday. `summary_emails` get the week's summary, `csv_emails`
     the marts; `mail_limit` is how large a letter may be as it travels. `export_uri` is the folder or bucket that marts are
-    exported to (None: they are not), `export_format` one of `EXPORT_FORMATS`.
+    exported to (None: they are not), `export_format` one of `EXPORT_FORMATS`. `google_key` is the service account's key where
+    one of the addresses is a bucket of Google's (None: the machine's own credentials).
     """
 
     project: str
@@ -77,6 +80,7 @@ class Settings:
     names: Mapping[str, str] = field(default_factory=dict)
     date_properties: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    google_key: GoogleKey | None = field(default=None, repr=False)
 
     def dataset(self, name: str) -> str:
         """The name of a dataset in this environment."""
@@ -164,13 +168,21 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         )
     state = Path(text("STATE", str(ROOT / "var" / "local")))
     emulator_host = environment.get("BIGQUERY_EMULATOR_HOST") or None
+    landing_uri = text("LANDING_URI", str(state / "landing"))
+    site_uri = text("SITE_URI", str(state / "site"))
+    backup_uri, export_uri = text("BACKUP_URI", "").rstrip("/"), text("EXPORT_URI", "")
+    try:
+        has_bucket = any(map(is_bucket, (landing_uri, site_uri, backup_uri, export_uri)))
+        google_key = key_of(environment) if has_bucket else None
+    except ValueError as error:
+        raise SettingError(str(error)) from None
     return Settings(
         project=project,
         location=text("BIGQUERY_LOCATION", "US"),
         dataset_prefix=text("DATASET_PREFIX", ""),
         maximum_bytes_billed=number("MAXIMUM_BYTES_BILLED", 10 * 2**30, 10 * 2**20),
-        landing_uri=text("LANDING_URI", str(state / "landing")),
-        site_uri=text("SITE_URI", str(state / "site")),
+        landing_uri=landing_uri,
+        site_uri=site_uri,
         state=state,
         default_region=default_region,
         hubspot_version=hubspot_version,
@@ -183,18 +195,19 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         settle_seconds=number("SETTLE_SECONDS", 120, 0, 3600),
         history_days=number("HISTORY_DAYS", 60, 7),
         landing_days=None if text("LANDING_DAYS", "") == "none" else number("LANDING_DAYS", 180, 30),
-        backup_uri=text("BACKUP_URI", "").rstrip("/") or None,
+        backup_uri=backup_uri or None,
         backup_dataset=backup_dataset,
         backup_days=number("BACKUP_DAYS", 30, 1),
         emulator_host=emulator_host,
         summary_emails=emails("SUMMARY_EMAIL"),
         csv_emails=emails("CSV_EMAIL"),
         mail_limit=number("MAIL_MEGABYTES", 20, 1, 150) * 10**6,
-        export_uri=text("EXPORT_URI", "") or None,
+        export_uri=export_uri or None,
         export_format=choice("EXPORT_FORMAT", EXPORT_FORMATS, "parquet"),
         names=_per_table(environment, "NAME_"),
         date_properties=_per_table(environment, "DATE_PROPERTY_"),
         columns=_per_table(environment, "COLUMNS_"),
+        google_key=google_key,
     )
 
 

@@ -23,8 +23,9 @@ from reporting import redaction
 from reporting.commands import configuration, database, installation
 from reporting.commands.errors import CommandError, end_on_signals, run
 from reporting.commands.installation import BIGQUERY_PORT
+from reporting.files import put_whole
 from reporting.settings import Settings
-from reporting.warehouse.backup import NoBackupError, back_up, kept_ids, kept_of, new_id, open_folder
+from reporting.warehouse.backup import NoBackupError, back_up, kept_ids, kept_of, new_id, open_backups
 from reporting.warehouse.client import WarehouseError
 
 PATIENCE_SECONDS = 3600
@@ -103,7 +104,7 @@ def keep_metadata(settings: Settings, address: str, now: datetime | None = None)
         raise CommandError(
             f"the metadata database is {url.get_backend_name()}, and a backup takes PostgreSQL or SQLite."
         )
-    files, root = open_folder(settings)
+    files, root = open_backups(settings)
     folder = f"{root}/airflow"
     path = f"{folder}/{new_id(at)}{suffix}"
     with tempfile.TemporaryDirectory() as made:
@@ -112,12 +113,8 @@ def keep_metadata(settings: Settings, address: str, now: datetime | None = None)
             _dump_sqlite(Path(str(url.database)), file)
         else:
             dump(url, file)
-        files.makedirs(folder, exist_ok=True)
-        files.put_file(str(file), f"{path}.part")
-        if files.protocol in ("file", ("file", "local")):
-            # It holds every connection and the digest of every password.
-            os.chmod(f"{path}.part", 0o600)
-        files.mv(f"{path}.part", path)
+        # It holds every connection and the digest of every password.
+        put_whole(files, file, path, 0o600)
     ids = kept_ids(files, folder, suffix)
     for each in set(ids) - kept_of(ids, at, settings.backup_days):
         files.rm_file(f"{folder}/{each}{suffix}")
@@ -126,7 +123,7 @@ def keep_metadata(settings: Settings, address: str, now: datetime | None = None)
 
 def kept_metadata(settings: Settings) -> list[str]:
     """The kept metadata databases, the oldest first."""
-    files, root = open_folder(settings)
+    files, root = open_backups(settings)
     found = [
         f"{root}/airflow/{each}{suffix}"
         for suffix in SUFFIXES.values()
@@ -142,7 +139,7 @@ def restore_metadata(settings: Settings, path: str, address: str) -> None:
         raise CommandError(
             f"{path} is no metadata database of {url.get_backend_name()}, which this installation has."
         )
-    files, _ = open_folder(settings)
+    files, _ = open_backups(settings)
     with tempfile.TemporaryDirectory() as made:
         file = Path(made, "metadata")
         files.get_file(path, str(file))

@@ -136,7 +136,7 @@ def _measure(source: str, address: str) -> dict[str, float]:
     settings = read_settings()
     client = connect(settings)
     schema.upgrade(client)
-    landing = Landing(settings.landing_uri)
+    landing = Landing.of(settings)
     entity = ENTITIES[source]
     at = []
     counts = []

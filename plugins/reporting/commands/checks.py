@@ -1,6 +1,7 @@
 """What can be wrong with a connection, and what to do about it. Nothing here shows a secret."""
 
 import json
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,10 +14,12 @@ from google.cloud import bigquery
 
 from reporting.commands import configuration
 from reporting.commands.errors import CommandError
-from reporting.entities import GOOGLE_SHEETS, HUBSPOT, NOTION, Entity, NotionDatabase, SheetTab
+from reporting.entities import GOOGLE_SHEETS, HUBSPOT, NOTION, SQL, Entity, NotionDatabase, SheetTab
+from reporting.files import is_bucket, is_on_disk, open_folder, write_whole
+from reporting.readers import open_reader
 from reporting.settings import SWITCHED_OFF, SettingError, Settings, read_settings
 from reporting.sources import notion
-from reporting.sources.base import AccessDeniedError, NotFoundError, SourceError
+from reporting.sources.base import AccessDeniedError, NotFoundError, NotReadError, SourceError
 from reporting.sources.google_api import GoogleAccount, authorized_user
 from reporting.sources.google_contacts.api import Account
 from reporting.sources.google_sheets import SHEETS, SheetReader
@@ -81,7 +84,7 @@ def check_notion(variables: Mapping[str, str]) -> Iterator[Finding]:
     """The token, and each habits database."""
     connection = variables.get("AIRFLOW_CONN_NOTION")
     if not connection:
-        is_well = any(variables.get(f"AIRFLOW_CONN_{other}") for other in ("HUBSPOT", "GOOGLE"))
+        is_well = any(variables.get(f"AIRFLOW_CONN_{other}") for other in ("HUBSPOT", "GOOGLE", "SQL"))
         yield Finding("Notion", is_well, "is not configured. Run script/connect notion.")
         return
     source = None
@@ -198,6 +201,38 @@ def _check_tab(connection: str, settings: Settings, entity: SheetTab) -> Finding
     return Finding(entity.table, True, "reads the tab '{}' of '{}'.".format(*names))
 
 
+def check_sql(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """The database, and each table that is read from it."""
+    connection = variables.get("AIRFLOW_CONN_SQL")
+    if not connection:
+        yield Finding("database", True, "none is configured, and so none is read. AIRFLOW_CONN_SQL does it.")
+        return
+    try:
+        settings = read_settings(variables)
+        address, _ = token_of(connection, "sql")
+    except (CommandError, SettingError) as error:
+        yield Finding("database", False, str(error))
+        return
+    for entity in SQL:
+        yield _check_table(settings, entity, address)
+
+
+def _check_table(settings: Settings, entity: Entity, address: str) -> Finding:
+    try:
+        reader = open_reader(settings, entity, address)
+    except NotReadError:
+        return Finding(entity.table, True, "is switched off.")
+    except SourceError as error:
+        return Finding(entity.table, False, str(error))
+    try:
+        count = len(reader.describe()["properties"])
+    except SourceError as error:
+        return Finding(entity.table, False, str(error))
+    finally:
+        reader.close()
+    return Finding(entity.table, True, f"reads a table of {count} columns.")
+
+
 def check_bigquery(variables: Mapping[str, str]) -> Iterator[Finding]:
     """Whether datasets can be made and tables written with DML, which needs billing."""
     try:
@@ -261,6 +296,41 @@ def _advice(error: GoogleAPICallError) -> str:
     return said
 
 
+def check_buckets(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether the buckets of answers, report and exports can be written to."""
+    try:
+        settings = read_settings(variables)
+    except SettingError as error:
+        yield Finding("buckets", False, str(error))
+        return
+    for name, uri in (
+        ("REPORTING_LANDING_URI", settings.landing_uri),
+        ("REPORTING_SITE_URI", settings.site_uri),
+        ("REPORTING_EXPORT_URI", settings.export_uri),
+    ):
+        if uri and is_bucket(uri):
+            yield _check_bucket(name, uri, settings)
+
+
+def _check_bucket(name: str, uri: str, settings: Settings) -> Finding:
+    try:
+        files, root = open_folder(uri, settings.google_key)
+        probe = f"{root}/{PROBE}-{secrets.token_hex(4)}"
+        write_whole(files, probe, b"")
+        files.rm_file(probe)
+    except Exception as error:  # noqa: BLE001 (the clients of buckets raise errors of no common kind)
+        return Finding(name, False, _bucket_advice("written to", error))
+    return Finding(name, True, f"{uri} can be written to.")
+
+
+def _bucket_advice(action: str, error: Exception) -> str:
+    # Not its text, which may quote the address.
+    return (
+        f"cannot be {action} ({type(error).__name__}). Check the address; a bucket of Google's also needs the role Storage "
+        "Object Admin for the service account of AIRFLOW_CONN_BIGQUERY."
+    )
+
+
 def check_backup(variables: Mapping[str, str], now: datetime | None = None) -> Iterator[Finding]:
     """Whether there is a backup, outside of what it protects, and how old the newest is."""
     subject = "REPORTING_BACKUP_URI"
@@ -271,8 +341,8 @@ def check_backup(variables: Mapping[str, str], now: datetime | None = None) -> I
                 subject, True, "is not set: there is no backup. It takes a folder or bucket elsewhere."
             )
             return
-        files, root = backup.open_folder(settings)
-        if files.protocol == ("file", "local") and Path(root).is_relative_to(settings.state.resolve()):
+        files, root = backup.open_backups(settings)
+        if is_on_disk(files) and Path(root).is_relative_to(settings.state.resolve()):
             yield Finding(
                 subject, False, f"is within {settings.state}, and would be lost with it. Choose another disk."
             )
@@ -280,11 +350,8 @@ def check_backup(variables: Mapping[str, str], now: datetime | None = None) -> I
     except SettingError as error:
         yield Finding(subject, False, str(error))
         return
-    except (OSError, ImportError, ValueError) as error:
-        # Not its text, which may quote the address.
-        yield Finding(
-            subject, False, f"cannot be read ({type(error).__name__}). Check the address and its credentials."
-        )
+    except Exception as error:  # noqa: BLE001 (the clients of buckets raise errors of no common kind)
+        yield Finding(subject, False, _bucket_advice("read", error))
         return
     if not ids:
         yield Finding(

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from reporting.commands.errors import CommandError
 from reporting.entities import GOOGLE_SHEETS
+from reporting.google_key import UNREADABLE, GoogleKey, key_of
 from reporting.settings import PREFIX, ROOT, SWITCHED_OFF
 
 AIRFLOW_BIN = ROOT / ".venv" / "airflow" / "bin"
@@ -211,22 +212,17 @@ def connection_fields(name: str, value: str) -> dict[str, Any]:
     return fields
 
 
-def google_key(variables: Mapping[str, str]) -> dict[str, Any] | str | None:
+def google_key(variables: Mapping[str, str]) -> GoogleKey | None:
     """The key in AIRFLOW_CONN_BIGQUERY: its content, the path of its file, or None without one.
 
     Raises `CommandError` when there is a key that cannot be read.
     """
-    if variables.get("BIGQUERY_EMULATOR_HOST") or not variables.get("AIRFLOW_CONN_BIGQUERY"):
-        return None
-    extra = connection_fields("BIGQUERY", variables["AIRFLOW_CONN_BIGQUERY"]).get("extra") or {}
     try:
-        extra = json.loads(extra) if isinstance(extra, str) else extra
-        if key := extra.get("keyfile_dict"):
-            return dict(json.loads(key) if isinstance(key, str) else key)
-        return extra.get("key_path") or None
-    except (ValueError, TypeError, AttributeError):
-        pass
-    raise _unreadable_key()
+        return key_of(variables)
+    except ValueError as error:
+        said = str(error)
+    # Outside the handler: what led to it may quote the key.
+    raise CommandError(said)
 
 
 def google_credentials(variables: Mapping[str, str]) -> Any:
@@ -248,10 +244,4 @@ def google_credentials(variables: Mapping[str, str]) -> Any:
     except (ValueError, OSError, AttributeError):
         pass
     # Outside the handler: the error may quote the key.
-    raise _unreadable_key()
-
-
-def _unreadable_key() -> CommandError:
-    return CommandError(
-        "AIRFLOW_CONN_BIGQUERY holds no key that can be read. Run script/connect bigquery again."
-    )
+    raise CommandError(UNREADABLE)

@@ -138,7 +138,7 @@ def _show(demo: Installation, console: Console, started_at: datetime, seconds: f
     for look in (looks.habits, looks.people, looks.matches, looks.relationships, looks.birthdays):
         console.print(look(demo.client, demo.settings))
         console.print()
-    console.print(f"Report: {Site(demo.settings.site_uri).first}", soft_wrap=True)
+    console.print(f"Report: {Site.of(demo.settings).first}", soft_wrap=True)
     console.print(
         f"Done in {seconds:.0f} s. Airflow: {demo.address}  user admin  password {demo.prepared.password}",
         soft_wrap=True,

@@ -24,7 +24,9 @@ def main() -> int:
         checks.check_notion,
         checks.check_hubspot,
         checks.check_google,
+        checks.check_sql,
         checks.check_bigquery,
+        checks.check_buckets,
         checks.check_backup,
     ):
         for finding in check(variables):

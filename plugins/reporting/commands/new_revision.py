@@ -71,7 +71,7 @@ def main() -> int:
     options = parser.parse_args()
     console = Console(highlight=False)
     variables = configuration.read_owner_file(configuration.owner_file())
-    landing = Landing(installation.settings_of(options.data.resolve(), variables).landing_uri)
+    landing = Landing.of(installation.settings_of(options.data.resolve(), variables))
     entity, properties = options.entity, list(dict.fromkeys(options.properties))
     kinds = checked_kinds(entity, properties, landing)
     path = write_revision(options.migrations, entity, properties)

@@ -13,6 +13,7 @@ from sqlalchemy import URL
 from reporting import alerts, sign_in
 from reporting.commands import configuration, database
 from reporting.commands.errors import CommandError
+from reporting.google_key import CONNECTION
 from reporting.settings import ROOT, SettingError, read_settings
 from reporting.web import guard
 
@@ -199,8 +200,10 @@ def _warehouse_findings(given: Mapping[str, str]) -> Iterator[Finding]:
         read_settings(given)
     except SettingError as error:
         variable, _, text = str(error).partition(" ")
-        yield Finding(variable, text.rstrip("."))
-    project, connection = "REPORTING_BIGQUERY_PROJECT", "AIRFLOW_CONN_BIGQUERY"
+        # The key has a finding of its own.
+        if variable != CONNECTION:
+            yield Finding(variable, text.rstrip("."))
+    project, connection = "REPORTING_BIGQUERY_PROJECT", CONNECTION
     if given.get("BIGQUERY_EMULATOR_HOST"):
         return
     if not given.get(project):

@@ -95,7 +95,7 @@ def _purge(
         confirm(options.yes, "Erase all of it for good?")
         identity = person.identity
         matcher = Matcher(purge.begin(client, settings, person, backups, datetime.now(UTC)).keys | before)
-    landing = Landing(settings.landing_uri)
+    landing = Landing.of(settings)
     erased = purge.erase(client, settings, landing, backups, matcher, say=console.print)
     for place, count in sorted(erased.counts.items()):
         console.print(f"  {count} from {place}", markup=False)
@@ -158,7 +158,7 @@ def _build(settings: Settings, variables: Mapping[str, str]) -> list[str]:
 
 def _report_anew(client: bigquery.Client, settings: Settings) -> list[str]:
     """Make the report anew where there is one, and return what failed: its pages have people's names."""
-    if Site(settings.site_uri).read(FIRST) is None:
+    if Site.of(settings).read(FIRST) is None:
         return []
     try:
         build_report(client, settings)

@@ -50,13 +50,13 @@ def main() -> int:
     variables = configuration.read_owner_file(configuration.owner_file())
     state = options.data.resolve()
     if options.list:
-        landing = Landing(installation.settings_of(state, variables).landing_uri)
+        landing = Landing.of(installation.settings_of(state, variables))
         console.print(_listed(landing, options.entity))
         return 0
     with installation.warehouse_running(
         state, variables, console, bigquery_port=options.bigquery_port
     ) as running:
-        landing = Landing(running.settings.landing_uri)
+        landing = Landing.of(running.settings)
         chosen = _chosen(landing, options.entity, options.run, options.all)
         table = _runs(options.entity.table)
         for name in ("read", "inserted", "updated", "tombstoned"):

@@ -51,7 +51,7 @@ def main() -> int:
             console.print("Making the tables ...")
             upgrade(client, settings=settings)
             console.print("Loading, and building the staging models ...")
-            made = alone.run(client, settings, {options.entity: records}, Landing(settings.landing_uri))
+            made = alone.run(client, settings, {options.entity: records}, Landing.of(settings))
     except (alone.InputError, SettingError, SourceError, RuntimeError) as error:
         raise CommandError(str(error)) from None
     files = fsspec.filesystem("file")

@@ -7,17 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fsspec
 from google.cloud import bigquery
 
 from reporting.exports.export import Request, Step, export
 from reporting.exports.formats import MANIFEST, Manifest, manifest_in
 from reporting.exports.marts import ExportError
+from reporting.files import is_on_disk, open_folder, put_whole, write_whole
 from reporting.settings import Settings
 
 logger = logging.getLogger(__name__)
 NAME = "marts"
-LOCAL = ("file", "local")
 
 
 def publish(
@@ -33,12 +32,11 @@ def publish(
     `export.json`, written last, says which set they are. Raises `ExportError`.
     """
     try:
-        files, root = fsspec.core.url_to_fs(uri.rstrip("/"))
+        files, root = open_folder(uri, settings.google_key)
     except (ValueError, ImportError) as error:
         raise ExportError(f"REPORTING_EXPORT_URI cannot be used: {error}.") from None
     name = f"{NAME}{request.form.suffix or ''}"
-    protocols = (files.protocol,) if isinstance(files.protocol, str) else files.protocol
-    if set(protocols) & set(LOCAL):
+    if is_on_disk(files):
         return export(client, settings, request, Path(root) / name, said)
     with tempfile.TemporaryDirectory(prefix="export-") as folder:
         made = Path(folder) / name
@@ -46,7 +44,7 @@ def publish(
         if made.is_dir():
             _put_folder(files, made, f"{root}/{name}", manifest)
         else:
-            files.put_file(str(made), f"{root}/{name}")
+            put_whole(files, made, f"{root}/{name}")
     return manifest
 
 
@@ -55,10 +53,9 @@ def _put_folder(files: Any, made: Path, target: str, manifest: Manifest) -> None
         earlier = manifest_in(files.cat_file(f"{target}/{MANIFEST}").decode())
     except FileNotFoundError:
         earlier = None
-    files.makedirs(target, exist_ok=True)
     for name in manifest["files"]:
-        files.put_file(str(made / name), f"{target}/{name}")
-    files.pipe_file(f"{target}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
+        put_whole(files, made / name, f"{target}/{name}")
+    write_whole(files, f"{target}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
     # Afterwards: until then it is what export.json names.
     for name in sorted(set((earlier or {}).get("files", ())) - set(manifest["files"])):
         files.rm_file(f"{target}/{name}")

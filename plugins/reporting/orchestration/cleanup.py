@@ -41,7 +41,7 @@ def clean_landing() -> int:
     days = params["days"] or settings.landing_days
     if days is None:
         raise AirflowSkipException("Landings are kept for good (REPORTING_LANDING_DAYS is none).")
-    return Landing(settings.landing_uri).discard(datetime.now(UTC) - timedelta(days=days))
+    return Landing.of(settings).discard(datetime.now(UTC) - timedelta(days=days))
 
 
 def clean_history() -> int:

@@ -11,13 +11,13 @@
 """
 
 import json
-from typing import Any
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from google.cloud import bigquery
 
 from reporting.entities import TITLES, Entity
+from reporting.google_key import GoogleKey, key_in
 from reporting.readers import open_reader
 from reporting.settings import Settings
 from reporting.sources.base import Reader
@@ -47,15 +47,10 @@ def warehouse(settings: Settings) -> bigquery.Client:
     return connect(settings, BigQueryHook(gcp_conn_id=BIGQUERY).get_credentials())
 
 
-def service_account_key() -> dict[str, Any] | str | None:
+def service_account_key() -> GoogleKey | None:
     """The key in the connection `bigquery`: its content, the path of its file, or None without one."""
     connection = find(BIGQUERY)
-    extra = connection.extra_dejson if connection else {}
-    content = extra.get("keyfile_dict")
-    if content:
-        return dict(json.loads(content) if isinstance(content, str) else content)
-    path: str | None = extra.get("key_path") or None
-    return path
+    return key_in(connection.extra_dejson) if connection else None
 
 
 def reader(settings: Settings, entity: Entity) -> Reader:

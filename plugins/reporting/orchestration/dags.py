@@ -574,7 +574,7 @@ def _extract(entity: Entity, refresh: Refresh) -> str:
             entity,
             refresh,
             reader,
-            Landing(settings.landing_uri),
+            Landing.of(settings),
             tombstone_share=_share(),
             window=window,
         )
@@ -611,7 +611,7 @@ def _load(entity: Entity, folder: str) -> dict[str, int]:
         connections.warehouse(settings),
         settings,
         entity,
-        Landing(settings.landing_uri),
+        Landing.of(settings),
         folder,
         tombstone_share=_share(),
     )

@@ -42,7 +42,7 @@ def build(client: bigquery.Client, settings: Settings, now: datetime | None = No
     Raises `ReportError` when the marts are not there. Repeating it changes nothing but the time.
     """
     files = make(client, settings, now)
-    site = Site(settings.site_uri)
+    site = Site.of(settings)
     site.write(files)
     built = Built(site.first, {name: len(content) for name, content in files.items()})
     pages = {name: size for name, size in built.sizes.items() if name.endswith(".html")}

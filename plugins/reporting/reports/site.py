@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-import fsspec
-
-from reporting.files import write_whole
+from reporting.files import open_folder, write_whole
+from reporting.google_key import GoogleKey
+from reporting.settings import Settings
 
 LISTING = "site.json"
 FIRST = "index.html"
@@ -21,11 +21,16 @@ NAME = re.compile(r"[a-z]+(?:-[a-z]+)*\.html|assets/[a-z]+-[0-9a-f]{12}(?:\.min)
 
 
 class Site:
-    """The site at `uri`: a path, or any address that fsspec knows (`gs://bucket/folder`)."""
+    """The site at `uri`, a folder or bucket as `open_folder` takes it."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, google_key: GoogleKey | None = None) -> None:
         self.uri = uri.rstrip("/")
-        self._files, self._root = fsspec.core.url_to_fs(self.uri)
+        self._files, self._root = open_folder(self.uri, google_key)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Site":
+        """Where these settings have the report written."""
+        return cls(settings.site_uri, settings.google_key)
 
     @property
     def first(self) -> str:

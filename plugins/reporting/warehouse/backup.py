@@ -15,11 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import fsspec
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
-from reporting.files import write_whole
+from reporting.files import open_folder, write_whole
 from reporting.settings import Settings
 from reporting.warehouse import purged
 from reporting.warehouse.client import WarehouseError
@@ -92,7 +91,7 @@ class Backups:
     """The backups below `settings.backup_uri`. Raises `NoBackupError` where that is not set."""
 
     def __init__(self, client: bigquery.Client, settings: Settings) -> None:
-        files, root = open_folder(settings)
+        files, root = open_backups(settings)
         self._files, self._root = files, f"{root}/warehouse"
         self.copies: Copies = open_copies(client, settings, files, self._root)
 
@@ -159,14 +158,13 @@ class Backups:
         return f"{self._root}/backups/{backup_id}.json"
 
 
-def open_folder(settings: Settings) -> tuple[Any, str]:
+def open_backups(settings: Settings) -> tuple[Any, str]:
     """fsspec's files and the folder of all backups. Raises `NoBackupError` where none is configured."""
     if settings.backup_uri is None:
         raise NoBackupError(
             "There is no backup: REPORTING_BACKUP_URI is not set. It takes a folder or bucket outside of what it protects."
         )
-    files, root = fsspec.core.url_to_fs(settings.backup_uri)
-    return files, str(root)
+    return open_folder(settings.backup_uri, settings.google_key)
 
 
 def new_id(at: datetime) -> str:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
+from reporting.files import put_whole
 from reporting.settings import Settings
 from reporting.warehouse.client import WarehouseError
 from reporting.warehouse.transfer import Checksum, Row, address_of, as_line, checksum_of, fill, read_rows
@@ -244,10 +245,7 @@ class ParquetFiles:
         return discarded
 
     def _upload(self, file: Path, place: str) -> None:
-        path = f"{self._root}/{place}"
-        self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
-        self._files.put_file(str(file), f"{path}.part")
-        self._files.mv(f"{path}.part", path)
+        put_whole(self._files, file, f"{self._root}/{place}")
 
 
 class Snapshots:

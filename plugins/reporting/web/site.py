@@ -93,7 +93,7 @@ def _with_airflow() -> App:
     from reporting.reports.site import Site
     from reporting.settings import read_settings
 
-    found = Site(read_settings().site_uri)
+    found = Site.of(read_settings())
     return application(requires_access_dag("GET", param_dag_id=DAG), lambda: found)
 
 

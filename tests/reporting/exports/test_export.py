@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pytest
 
@@ -20,8 +19,10 @@ from reporting.exports.formats import FORMATS, MANIFEST
 from reporting.exports.marts import MARTS, ExportError, marts_named
 from reporting.exports.publish import publish
 from reporting.exports.reading import Interval, parse_interval, read
+from reporting.files import open_folder
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
+from tests.bucket import BUCKET, bucket
 from tests.marts import Marts, contracts
 from tests.reporting.exports.reading_back import READ_BACK
 
@@ -309,20 +310,25 @@ def test_a_folder_has_the_newest_under_one_name(marts: Marts, tmp_path: Path) ->
 
 
 def test_a_bucket_has_the_newest_and_nothing_of_an_earlier_one(
-    marts: Marts, held: dict[str, tuple[pa.Schema, Rows]], tmp_path: Path
+    marts: Marts,
+    held: dict[str, tuple[pa.Schema, Rows]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    uri = f"memory://exports-{tmp_path.name}"
-    files = fsspec.filesystem("memory")
-    for form, names in (("csv", ["habits", "people"]), ("parquet", ["habits"]), ("sqlite", ["habits"])):
-        publish(marts.client, marts.settings, make_request(form, names, None, None, "UTC"), uri)
-    root = files.find(uri)
-    assert sorted(path.partition("/marts")[2] for path in root) == [
-        ".sqlite",
-        "/export.json",
-        "/habits.parquet",
-    ]
-    local = tmp_path / "marts"
-    files.get(f"{uri}/marts", str(local), recursive=True)
+    with bucket(monkeypatch) as connection:
+        uri = f"{BUCKET}/exports"
+        given = read_settings({"AIRFLOW_CONN_BIGQUERY": connection, "REPORTING_EXPORT_URI": uri})
+        settings = replace(marts.settings, google_key=given.google_key)
+        for form, names in (("csv", ["habits", "people"]), ("parquet", ["habits"]), ("sqlite", ["habits"])):
+            publish(marts.client, settings, make_request(form, names, None, None, "UTC"), uri)
+        files, root = open_folder(uri, given.google_key)
+        assert sorted(path.partition("/marts")[2] for path in files.find(root)) == [
+            ".sqlite",
+            "/export.json",
+            "/habits.parquet",
+        ]
+        local = tmp_path / "marts"
+        files.get(f"{root}/marts", str(local), recursive=True)
     schema, rows = held["habits"]
     assert by_key("habits", READ_BACK["parquet"](local, "habits", schema)) == by_key("habits", rows)
 
