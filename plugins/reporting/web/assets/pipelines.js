@@ -81,7 +81,7 @@
       cell.append(make("span", "never run", "muted"));
       return cell;
     }
-    cell.append(make("span", dag.state, "chip", ...(TONES[dag.state] ? [TONES[dag.state]] : [])), " ", time(dag.ended_at ?? dag.started_at));
+    cell.append(make("span", dag.state, "chip", ...(TONES[dag.state] ? [TONES[dag.state]] : [])), make("span", time(dag.ended_at ?? dag.started_at), "sub"));
     const steps = make("span", null, "steps");
     for (const [task, state] of dag.tasks) {
       steps.append(link(`${task}: ${state ?? "waiting"}`, `dags/${dag.dag_id}/runs/${encodeURIComponent(dag.run_id)}/tasks/${task}`));
@@ -90,10 +90,18 @@
     return cell;
   };
   const nextRun = (dag) => {
-    if (!dag.is_paused) return make("td", time(dag.next_run_at));
     const cell = make("td");
+    if (!dag.is_paused) {
+      cell.append(make("span", time(dag.next_run_at), "sub"));
+      return cell;
+    }
     cell.append(make("span", "paused", "chip", "warning"));
     if (dag.paused_until) cell.append(make("span", `until ${dag.paused_until}`, "sub"));
+    return cell;
+  };
+  // On a phone a row is a list, whose entries say what they are.
+  const named = (name, cell) => {
+    cell.dataset.name = name;
     return cell;
   };
   const runAndPause = (dag) => {
@@ -156,9 +164,9 @@
         title.scope = "row";
         const name = make("span", null, "dag");
         name.append(link(dag.dag_id, `dags/${dag.dag_id}`));
-        if (dag.description) name.append(` ${dag.description}`);
         title.append(name);
-        row.append(title, lastRun(dag), nextRun(dag));
+        if (dag.description) title.append(make("span", dag.description, "dag"));
+        row.append(title, named("Last run", lastRun(dag)), named("Next run", nextRun(dag)));
         const rows = make("td", null, "right");
         const actions = make("div", null, "actions");
         actions.append(...runAndPause(dag));
@@ -170,10 +178,11 @@
           }
           actions.append(...download(pipeline));
         }
-        const fresh = make("td", place === 0 && pipeline.tables.length ? ago(pipeline.fresh_at) : null);
+        const fresh = make("td");
+        if (place === 0 && pipeline.tables.length) fresh.append(make("span", ago(pipeline.fresh_at), "sub"));
         const cell = make("td");
         cell.append(actions);
-        row.append(rows, fresh, cell);
+        row.append(named("Rows", rows), named("Fresh", fresh), cell);
         body.append(row);
       });
     }
