@@ -55,12 +55,12 @@ def write_whole(files: Any, path: str, content: bytes) -> None:
 
 
 def put_whole(files: Any, file: Path, path: str, mode: int | None = None) -> None:
-    """Put the local `file` at `path` as `write_whole` does; on a disk it gets that `mode`."""
+    """Put the local `file` at `path` as `write_whole` does; on a disk it has that `mode` from its first byte."""
 
     def put(part: str) -> None:
-        files.put_file(str(file), part)
         if mode is not None and is_on_disk(files):
-            os.chmod(part, mode)
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+        files.put_file(str(file), part)
 
     _appear(files, path, put)
 

@@ -6,7 +6,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from reporting.files import write_whole
+from reporting.files import put_whole, write_whole
 
 
 class Bucket:
@@ -48,3 +48,25 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
     write_whole(files, str(path), b"after")
     assert path.read_bytes() == b"after"
+
+
+def test_a_private_file_is_private_from_its_first_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = fsspec.filesystem("file")
+    made = tmp_path / "made"
+    made.write_bytes(b"private")
+    modes = []
+    original = files.put_file
+
+    def put(*arguments: Any) -> None:
+        original(*arguments)
+        modes.append(Path(arguments[1]).stat().st_mode & 0o777)
+
+    monkeypatch.setattr(files, "put_file", put)
+    for _ in range(2):
+        put_whole(files, made, str(tmp_path / "kept" / "dump"), 0o600)
+    assert modes == [0o600, 0o600]
+    assert (tmp_path / "kept" / "dump").read_bytes() == b"private"
+    assert (tmp_path / "kept" / "dump").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["dump"]

@@ -74,8 +74,9 @@ def token_of(connection: str, name: str) -> tuple[str, str | None]:
         return json.dumps(user), fields.get("host")
     token = fields.get("password")
     if not token:
+        what = "address" if name == "sql" else "token"
         raise CommandError(
-            f"the connection '{name}' has no token as its password. Run script/connect {name}."
+            f"the connection '{name}' has no {what} as its password. {configuration.how_to_connect(name)}"
         )
     return token, fields.get("host")
 

@@ -207,9 +207,15 @@ def connection_fields(name: str, value: str) -> dict[str, Any]:
         fields = None
     if not isinstance(fields, dict):
         # Not the value itself, which may be a token.
-        command = "script/google-login" if name == "GOOGLE" else f"script/connect {name.lower()}"
-        raise CommandError(f"AIRFLOW_CONN_{name} is not a connection in JSON. Run {command}.")
+        raise CommandError(f"AIRFLOW_CONN_{name} is not a connection in JSON. {how_to_connect(name)}")
     return fields
+
+
+def how_to_connect(name: str) -> str:
+    """Where one gets the connection of that name."""
+    if name.upper() == "SQL":
+        return "What it takes is in docs/operations.md."
+    return f"Run {'script/google-login' if name.upper() == 'GOOGLE' else f'script/connect {name.lower()}'}."
 
 
 def google_key(variables: Mapping[str, str]) -> GoogleKey | None:
