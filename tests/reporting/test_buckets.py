@@ -112,6 +112,20 @@ def test_old_landings_in_a_bucket_go_but_for_the_newest(rounds: Rounds) -> None:
     assert rounds.landing.run_ids(DAILY.source, DAILY.name) == [newest]
 
 
+def test_what_is_erased_from_a_landing_in_a_bucket_is_counted_again(rounds: Rounds) -> None:
+    folder = rounds.extract("full")
+    gone = next(rounds.landing.pages(folder)).records[0].id
+
+    def screen(page: Page) -> Page:
+        return replace(page, records=tuple(each for each in page.records if each.id != gone))
+
+    assert rounds.landing.erase(folder, screen) == 1
+    kept = [record.id for page in rounds.landing.pages(folder) for record in page.records]
+    assert len(kept) == rounds.landing.manifest(folder).record_count == 11
+    assert gone not in kept
+    assert rounds.load(folder).inserted == 11
+
+
 def test_a_report_in_a_bucket_is_what_was_written_last(given: Settings) -> None:
     site = Site.of(given)
     site.write({"index.html": b"before", "habits.html": b"habits"})
