@@ -118,7 +118,9 @@ class AirflowApi:
                 f"Airflow does not answer ({type(error).__name__}); its log says why."
             ) from None
         if answer.is_error:
-            raise CommandError(f"Airflow answered {answer.status_code} for {method} {path}.")
+            raise CommandError(
+                f"Airflow answered {answer.status_code} for {method} {path}; airflow.log in the state folder says why."
+            )
         found: dict[str, Any] = answer.json()
         return found
 

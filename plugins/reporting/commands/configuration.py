@@ -29,6 +29,8 @@ AIRFLOW_BIN = ROOT / ".venv" / "airflow" / "bin"
 # The metadata database's address for the one task that cleans it: Airflow takes its own variable from every task.
 METADATA = "REPORTING_METADATA_URL"
 LEAST_FREE_MB = 300
+# How long one process of Airflow's waits while another writes to SQLite; less than a client of the API waits for it.
+BUSY_SECONDS = 25
 GOOGLE_SCOPES = ("https://www.googleapis.com/auth/bigquery",)
 
 
@@ -140,7 +142,7 @@ def airflow_environment(
     """
     defaults = {
         **keys(state),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{state}/airflow.db",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{state}/airflow.db?timeout={BUSY_SECONDS}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(state / "logs"),
         "REPORTING_STATE": str(state),
     }

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from reporting.commands import configuration
 from reporting.commands.errors import CommandError
@@ -129,3 +130,14 @@ def _folder(path: Path) -> Path:
     path.mkdir()
     os.chmod(path, 0o700)
     return path
+
+
+def test_a_process_of_airflows_waits_while_another_writes(tmp_path: Path) -> None:
+    """SQLite's own five seconds are too few for a machine that is busy."""
+    environment = configuration.airflow_environment(tmp_path, 8080, {}, {})
+    for name in ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", configuration.METADATA):
+        engine = sa.create_engine(environment[name])
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+        engine.dispose()
+        assert found == configuration.BUSY_SECONDS * 1000
