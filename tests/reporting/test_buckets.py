@@ -164,6 +164,7 @@ def test_the_doctor_writes_to_each_bucket_and_leaves_nothing(
         ("REPORTING_LANDING_URI", True),
         ("REPORTING_SITE_URI", True),
         ("REPORTING_EXPORT_URI", True),
+        ("REPORTING_BACKUP_URI", True),
     ]
     assert names(given, "") == []
 

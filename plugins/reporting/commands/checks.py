@@ -298,7 +298,7 @@ def _advice(error: GoogleAPICallError) -> str:
 
 
 def check_buckets(variables: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether the buckets of answers, report and exports can be written to."""
+    """Whether the buckets of answers, report, exports and backups can be written to."""
     try:
         settings = read_settings(variables)
     except SettingError as error:
@@ -308,6 +308,7 @@ def check_buckets(variables: Mapping[str, str]) -> Iterator[Finding]:
         ("REPORTING_LANDING_URI", settings.landing_uri),
         ("REPORTING_SITE_URI", settings.site_uri),
         ("REPORTING_EXPORT_URI", settings.export_uri),
+        ("REPORTING_BACKUP_URI", settings.backup_uri),
     ):
         if uri and is_bucket(uri):
             yield _check_bucket(name, uri, settings)
