@@ -9,8 +9,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from sandbox.child import ending_with_parent
+from sandbox.guard import token_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv" / "sandbox" / "bin" / "python"
@@ -18,17 +20,18 @@ START_SECONDS = 120
 END_SECONDS = 15
 
 
+class Served(NamedTuple):
+    """Where a server answers, and its token."""
+
+    address: str
+    token: str
+
+
 def free_port() -> int:
-    """A port that, with the next one, is free now."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -39,15 +42,16 @@ def serving(
     ready_path: str,
     arguments: tuple[str, ...] = (),
     environment: Mapping[str, str] = os.environ,
-) -> Iterator[str]:
-    """Yield the address of `python -m module`, which keeps its data in `data`; it ends with the block.
+) -> Iterator[Served]:
+    """Yield `python -m module` as it is served, which keeps its data in `data`; it ends with the block.
 
     Raises `RuntimeError` with the end of its log when it does not answer on `ready_path`.
     """
     data = data.resolve()
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    token = token_of(data)
     log = data / "server.log"
-    with log.open("wb") as out:
+    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
         process = subprocess.Popen(
             ending_with_parent(PYTHON, "-m", module, "--port", str(port), "--data", str(data), *arguments),
             cwd=ROOT,
@@ -59,8 +63,8 @@ def serving(
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        _await(f"{address}{ready_path}", module, process, log)
-        yield address
+        _await(f"{address}{ready_path}", token, module, process, log)
+        yield Served(address, token)
     finally:
         process.terminate()
         try:
@@ -71,22 +75,24 @@ def serving(
 
 
 @contextmanager
-def stand_in(name: str, data: Path, port: int | None = None, *arguments: str) -> Iterator[str]:
-    """Yield the address of the stand-in `name` (`notion`, `hubspot`, `google`) that keeps its data in `data`.
+def stand_in(name: str, data: Path, port: int | None = None, *arguments: str) -> Iterator[Served]:
+    """Yield the stand-in `name` (`notion`, `hubspot`, `google`) that keeps its data in `data`.
 
-    `arguments` are those of `python -m sandbox.{name}`.
+    Its API takes any token, and what tests ask for under `/_control` takes its own. `arguments` are those of
+    `python -m sandbox.{name}`.
     """
-    with serving(f"sandbox.{name}", data, port or free_port(), "/_control/state", arguments) as address:
-        yield address
+    with serving(f"sandbox.{name}", data, port or free_port(), "/_control/state", arguments) as served:
+        yield served
 
 
-def _await(address: str, module: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await(address: str, token: str, module: str, process: subprocess.Popen[bytes], log: Path) -> None:
     pause = threading.Event()
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})  # noqa: S310
     for _ in range(START_SECONDS * 5):
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(address, timeout=5):  # noqa: S310
+            with urllib.request.urlopen(request, timeout=5):  # noqa: S310
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             pause.wait(0.2)

@@ -1,6 +1,7 @@
 """What every stand-in shares: serving on loopback, its parameters, transactions, and its fault controls."""
 
 import asyncio
+import os
 import socket
 import sqlite3
 import sys
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.clock import CLOCK
 from sandbox.faults import Faults
+from sandbox.guard import Guard, token_of
 
 HOST = "127.0.0.1"
 
@@ -44,12 +46,18 @@ class Closable(Protocol):
         """Close it."""
 
 
-def serve(name: str, port: int, opened: Callable[[], tuple[ASGIApp, Closable, str]]) -> int:
+def serve(name: str, port: int, data: Path, opened: Callable[[], tuple[ASGIApp, Closable, str]]) -> int:
     """Serve until ended by a signal; 2 when it cannot start, with the reason on standard error.
 
-    `opened` gives the app, what to close afterwards, and a sentence about what is served. It is called once the
-    port is this process's.
+    What is under `/_control` takes the token in the folder `data`. `opened` gives the app, what to close afterwards, and a
+    sentence about what is served. It is called once the port is this process's.
     """
+    # What it keeps is for this user alone.
+    os.umask(0o077)
+    try:
+        token = token_of(data)
+    except OSError as error:
+        return _refuse(name, f"{data} cannot be used ({error}). Choose another folder, or delete this one.")
     # asyncio switches Nagle's algorithm off only where the protocol is named; with it an answer takes 40 ms more.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -58,6 +66,7 @@ def serve(name: str, port: int, opened: Callable[[], tuple[ASGIApp, Closable, st
             # Before the sentence is printed: who reads it may connect at once, and waits until it is served.
             listener.listen()
             app, store, sentence = opened()
+            guarded = Guard(Dated(app), port, token, _is_control)
         except RefusedError as error:
             return _refuse(name, str(error))
         except (OSError, OverflowError) as error:
@@ -66,7 +75,7 @@ def serve(name: str, port: int, opened: Callable[[], tuple[ASGIApp, Closable, st
             )
         print(f"{name} stand-in on http://{HOST}:{port}{sentence}", flush=True)
         config = uvicorn.Config(
-            Dated(app), log_level="warning", access_log=False, lifespan="off", date_header=False
+            guarded, log_level="warning", access_log=False, lifespan="off", date_header=False
         )
         try:
             asyncio.run(uvicorn.Server(config).serve([listener]))
@@ -188,6 +197,10 @@ def control_routes(faults: Callable[[], Faults], counts: Counter[str], store: Ke
 def text_of(value: Any) -> str:
     """A parameter as it is kept."""
     return str(value.resolve() if isinstance(value, Path) else value)
+
+
+def _is_control(path: str) -> bool:
+    return path.startswith("/_control")
 
 
 def _refuse(name: str, reason: str) -> int:

@@ -34,10 +34,10 @@ def executable() -> str:
 
 
 @contextmanager
-def running() -> Iterator[Browser]:
-    """A browser that ends with the block."""
+def running(*arguments: str) -> Iterator[Browser]:
+    """A browser that ends with the block; `arguments` are Chromium's own."""
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable(), args=list(QUIET))
+        browser = driver.chromium.launch(executable_path=executable(), args=[*QUIET, *arguments])
         try:
             yield browser
         finally:

@@ -1,5 +1,6 @@
 """What more than one test needs."""
 
+import os
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -9,10 +10,10 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
-from reporting.settings import Settings, read_settings
+from reporting.settings import EMULATOR_TOKEN, Settings, read_settings
 from reporting.warehouse import schema
 from reporting.warehouse.client import connect
-from sandbox.bigquery.server import running
+from sandbox.bigquery.server import LocalBigQuery, running
 
 # How the datasets of the warehouse begin that every local BigQuery of the tests has.
 PREFIX = "shared_"
@@ -25,7 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--dataset-prefix", help="histories use the warehouse of the environment, with datasets of that name"
     )
-    parser.addoption("--bigquery", metavar="ADDRESS", help="a local BigQuery that runs already")
+    parser.addoption(
+        "--bigquery",
+        metavar="ADDRESS",
+        help=f"a local BigQuery that runs already; {EMULATOR_TOKEN} holds its token",
+    )
     parser.addoption("--histories-shrunk", action="store_true", help="make a history that fails shorter")
 
 
@@ -76,31 +81,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def migrated_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A local BigQuery's folder with a warehouse at the newest revision, whose datasets begin with `PREFIX`. To be copied."""
     folder = tmp_path_factory.mktemp("migrated")
-    with running(folder, threads=1) as address:
-        migrate({"BIGQUERY_EMULATOR_HOST": address, "REPORTING_DATASET_PREFIX": PREFIX})
+    with running(folder, threads=1) as local:
+        migrate({**local.variables, "REPORTING_DATASET_PREFIX": PREFIX})
     return folder
 
 
 @pytest.fixture(scope="module")
 def bigquery_endpoint(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[str]:
-    """The address of a local BigQuery of the file's own, with a migrated warehouse: it becomes slower with every statement."""
+) -> Iterator[LocalBigQuery]:
+    """A local BigQuery of the file's own, with a migrated warehouse: it becomes slower with every statement."""
     if given := request.config.getoption("--bigquery"):
-        migrate({"BIGQUERY_EMULATOR_HOST": given, "REPORTING_DATASET_PREFIX": PREFIX})
-        yield given
+        local = LocalBigQuery(given, os.environ[EMULATOR_TOKEN])
+        migrate({**local.variables, "REPORTING_DATASET_PREFIX": PREFIX})
+        yield local
         return
     folder = tmp_path_factory.mktemp("bigquery")
     shutil.copytree(request.getfixturevalue("migrated_folder"), folder, dirs_exist_ok=True)
-    with running(folder, threads=1) as address:
-        yield address
+    with running(folder, threads=1) as local:
+        yield local
 
 
 @pytest.fixture(scope="module")
-def shared_environment(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def shared_environment(
+    bigquery_endpoint: LocalBigQuery, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """What leads to a file's migrated warehouse, and to a state folder of its own."""
     return {
-        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+        **bigquery_endpoint.variables,
         "REPORTING_DATASET_PREFIX": PREFIX,
         "REPORTING_STATE": str(tmp_path_factory.mktemp("shared")),
     }
@@ -125,12 +133,12 @@ def current_warehouse(
 
 
 @pytest.fixture
-def settings(bigquery_endpoint: str, request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+def settings(bigquery_endpoint: LocalBigQuery, request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings with datasets and a state folder of the test's own."""
     prefix = f"t{zlib.crc32(request.node.nodeid.encode())}_"
     return read_settings(
         {
-            "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+            **bigquery_endpoint.variables,
             "REPORTING_DATASET_PREFIX": prefix,
             "REPORTING_STATE": str(tmp_path / "state"),
         }

@@ -72,8 +72,8 @@ class AddressBook(Account):
 @contextmanager
 def address_book(folder: Path, *arguments: str) -> Iterator[AddressBook]:
     """Serve a small account from `folder` while the block lasts."""
-    with stand_in("google", folder, None, *SMALL, *arguments) as address:
-        running = AddressBook(address)
+    with stand_in("google", folder, None, *SMALL, *arguments) as served:
+        running = AddressBook(served)
         try:
             yield running
         finally:

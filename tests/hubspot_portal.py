@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from reporting.entities import HUBSPOT, Entity
 from reporting.sources import hubspot
 from reporting.sources.base import Page, Reader
 from reporting.sources.http import Policy
 from sandbox.hubspot.store import FIRST_ID, Store
-from sandbox.serving import stand_in
+from sandbox.serving import Served, stand_in
+from tests.control import client
 
 ENTITIES = {entity.name: entity for entity in HUBSPOT}
 SMALL = ("--contacts", "30", "--companies", "8", "--deals", "5", "--engagements", "60")
@@ -22,9 +21,9 @@ UNPACED = Policy(requests_per_second=1_000_000, first_backoff=0.01, longest_back
 class Portal:
     """A portal at an address."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._http = httpx.Client(base_url=address, headers={"Authorization": "Bearer any"}, timeout=30)
+    def __init__(self, served: Served) -> None:
+        self.address = served.address
+        self._http = client(served, headers={"Authorization": "Bearer any"}, timeout=30)
 
     def ask(self, method: str, path: str, **options: Any) -> Any:
         answer = self._http.request(method, path, **options).raise_for_status()
@@ -87,8 +86,8 @@ class Portal:
 @contextmanager
 def portal(folder: Path, *arguments: str) -> Iterator[Portal]:
     """Serve a portal from `folder` while the block lasts."""
-    with stand_in("hubspot", folder, None, *arguments) as address:
-        running = Portal(address)
+    with stand_in("hubspot", folder, None, *arguments) as served:
+        running = Portal(served)
         try:
             yield running
         finally:

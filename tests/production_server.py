@@ -14,6 +14,7 @@ import psutil
 
 from reporting.commands import production
 from reporting.settings import ROOT
+from sandbox.bigquery.server import LocalBigQuery
 from sandbox.child import ending_with_parent
 from sandbox.serving import free_port
 
@@ -32,7 +33,7 @@ FRONT_END = {
 FROM_FORM = {"Referer": "https://reporting.example/auth/login/"}
 
 
-def environment(database_url: str, state: Path, bigquery: str, port: int) -> dict[str, str]:
+def environment(database_url: str, state: Path, bigquery: LocalBigQuery, port: int) -> dict[str, str]:
     """A complete configuration of production."""
     return {
         "PATH": os.environ["PATH"],
@@ -42,7 +43,7 @@ def environment(database_url: str, state: Path, bigquery: str, port: int) -> dic
         "AIRFLOW__API_AUTH__JWT_SECRET": JWT_SECRET,
         "AIRFLOW__API__SECRET_KEY": SECRET_KEY,
         "AIRFLOW__API__BASE_URL": "https://reporting.example",
-        "BIGQUERY_EMULATOR_HOST": bigquery,
+        **bigquery.variables,
         "REPORTING_ADMIN_PASSWORD": ADMIN_PASSWORD,
         "REPORTING_ALERT_EMAIL": "none",
         "REPORTING_ALERT_WEBHOOK": "none",
@@ -58,7 +59,7 @@ def environment(database_url: str, state: Path, bigquery: str, port: int) -> dic
 class Production:
     """One installation; `start` and `kill` as often as wanted."""
 
-    def __init__(self, database_url: str, folder: Path, bigquery: str, **variables: str) -> None:
+    def __init__(self, database_url: str, folder: Path, bigquery: LocalBigQuery, **variables: str) -> None:
         self.port = free_port()
         self.host = "127.0.0.1"
         self.root = ROOT

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from reporting.settings import ROOT, Settings
+from reporting.settings import EMULATOR_HOST, ROOT, Settings
 
 PROJECT = ROOT / "dbt"
 EXECUTABLE = ROOT / ".venv" / "dbt" / "bin" / "dbt"
@@ -97,7 +97,9 @@ def environment(
         "REPORTING_TIMEZONE": settings.timezone,
     }
     if settings.emulator_host:
-        passed["BIGQUERY_EMULATOR_HOST"] = settings.emulator_host
+        passed[EMULATOR_HOST] = settings.emulator_host
+        # dbt hides the values of variables with that name.
+        passed["DBT_ENV_SECRET_EMULATOR_TOKEN"] = settings.emulator_token or "none"
     if keyfile:
         passed |= {"REPORTING_DBT_METHOD": "service-account", "GOOGLE_APPLICATION_CREDENTIALS": keyfile}
     return passed

@@ -17,6 +17,10 @@ SWITCHED_OFF = "none"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 EXPORT_FORMATS = ("csv", "parquet", "duckdb", "sqlite")
 ROOT = Path(__file__).resolve().parents[2]
+EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST"
+EMULATOR_TOKEN = "BIGQUERY_EMULATOR_TOKEN"  # noqa: S105
+# In the state folder, where the local BigQuery keeps its data and its token.
+LOCAL_BIGQUERY = "bigquery"
 
 
 class SettingError(ValueError):
@@ -40,7 +44,7 @@ class Settings:
 
     `default_region` is the country of telephone numbers that name none, by its two letters. `hubspot_version` is that of
     HubSpot's API: `v3`, or a year and month as in its dated paths. `emulator_host` is the address of a local BigQuery
-    (None: the real one). `names` says, by raw table, what an entity is called in its source where that differs from the
+    (None: the real one), and `emulator_token` what it asks for. `names` says, by raw table, what an entity is called in its source where that differs from the
     default (a name, an id, or `none`), `date_properties` which property dates its rows, and `columns` what columns of a sheet
     are called in it (`date=Datum, amount=Betrag`).
 
@@ -81,10 +85,16 @@ class Settings:
     date_properties: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     google_key: GoogleKey | None = field(default=None, repr=False)
+    emulator_token: str | None = field(default=None, repr=False)
 
     def dataset(self, name: str) -> str:
         """The name of a dataset in this environment."""
         return f"{self.dataset_prefix}{name}"
+
+    def emulator_variables(self) -> dict[str, str]:
+        """The environment that leads to the local BigQuery; empty for the real one."""
+        given = {EMULATOR_HOST: self.emulator_host, EMULATOR_TOKEN: self.emulator_token}
+        return {name: value for name, value in given.items() if self.emulator_host and value}
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -167,7 +177,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             "bucket."
         )
     state = Path(text("STATE", str(ROOT / "var" / "local")))
-    emulator_host = environment.get("BIGQUERY_EMULATOR_HOST") or None
+    emulator_host = environment.get(EMULATOR_HOST) or None
     landing_uri = text("LANDING_URI", str(state / "landing"))
     site_uri = text("SITE_URI", str(state / "site"))
     backup_uri, export_uri = text("BACKUP_URI", "").rstrip("/"), text("EXPORT_URI", "")
@@ -208,7 +218,24 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         date_properties=_per_table(environment, "DATE_PROPERTY_"),
         columns=_per_table(environment, "COLUMNS_"),
         google_key=google_key,
+        emulator_token=_emulator_token(environment, state) if emulator_host else None,
     )
+
+
+def _emulator_token(environment: Mapping[str, str], state: Path) -> str | None:
+    """The token of the environment, or else of the local BigQuery in the state folder; None when there is neither."""
+    if given := environment.get(EMULATOR_TOKEN):
+        return given
+    path = state / LOCAL_BIGQUERY / "token"
+    try:
+        return path.read_text(encoding="ascii").strip() or None
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError):
+        raise SettingError(
+            f"{path}, the token of the local BigQuery, cannot be read. Delete it, and start the local BigQuery again: it "
+            "makes another."
+        ) from None
 
 
 def _per_table(environment: Mapping[str, str], kind: str) -> dict[str, str]:

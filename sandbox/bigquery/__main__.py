@@ -1,7 +1,7 @@
 """Serves the local BigQuery on loopback: `python -m sandbox.bigquery --port 9050 --data var/bigquery`.
 
-It checks no credentials, so it never listens beyond loopback. The port after the given one serves the Storage
-API. REPORTING_SANDBOX_SKIP_PATCHES names patches to leave out, with commas, for the patches' own tests.
+It never listens beyond loopback, and asks for the token in the file `token` of its folder (`sandbox.guard`). It serves no
+Storage API. REPORTING_SANDBOX_SKIP_PATCHES names patches to leave out, with commas, for the patches' own tests.
 """
 
 import argparse
@@ -12,6 +12,8 @@ import socket
 import sys
 from pathlib import Path
 from typing import Any
+
+from sandbox.guard import Guard, token_of
 
 WRITTEN_FOR = {"local-bigquery": "0.4.0", "duckdb": "1.5.5"}
 HOST = "127.0.0.1"
@@ -31,10 +33,13 @@ def main() -> int:
     options = parser.parse_args()
     data, home = options.data.resolve() / "data", options.data.resolve() / "home"
 
-    reason = _wrong_version() or _port_in_use(options.port) or _port_in_use(options.port + 1)
+    reason = _wrong_version() or _port_in_use(options.port)
     if reason:
         return _refuse(reason)
 
+    # What it keeps is for this user alone.
+    os.umask(0o077)
+    token = token_of(options.data.resolve())
     home.mkdir(parents=True, exist_ok=True)
     # DuckDB keeps its extensions in HOME: a private one leaves the owner's alone.
     os.environ["HOME"] = str(home)
@@ -46,28 +51,26 @@ def main() -> int:
     skipped = set(filter(None, os.environ.get(SKIP_VARIABLE, "").split(",")))
     if unknown := skipped - set(ALL):
         return _refuse(f"{SKIP_VARIABLE} names no patch: {', '.join(sorted(unknown))}.")
+    # Before the patches, one of which locks what is set.
+    if options.threads is not None:
+        _limit(options.threads)
     for name, apply in ALL.items():
         if name not in skipped:
             apply()
-
-    if options.threads is not None:
-        _limit(options.threads)
 
     try:
         compact(data)
     except DataError as error:
         return _refuse(f"{data} cannot be opened: {error}")
 
-    from local_bigquery import cli
+    import uvicorn
+    from local_bigquery import app
+    from local_bigquery.settings import settings
 
-    cli.main(
-        [
-            *("--host", HOST),
-            *("--port", str(options.port)),
-            *("--grpc-port", str(options.port + 1)),
-            *("--data-dir", str(data)),
-        ]
-    )
+    settings.data_dir = data
+    guarded = Guard(app, options.port, token)
+    # Each request in its log would fill the disk of who lets it run for months.
+    uvicorn.run(guarded, host=HOST, port=options.port, log_level="warning", access_log=False)
     return 0
 
 

@@ -7,7 +7,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from sandbox.bigquery.server import running
+from sandbox.bigquery.server import LocalBigQuery, running
 
 REPEATS = 15
 QUERY = "SELECT COUNT(*) AS rows, SUM(n) AS total FROM measure.target"
@@ -17,19 +17,19 @@ def main(statements: int) -> None:
     """Run that many statements, MERGE, INSERT and SELECT by turns, and print what a restart changes."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        with running(data) as address:
-            run(address, "CREATE SCHEMA measure")
-            run(address, "CREATE TABLE measure.target (id INT64, n INT64)")
-            report("empty", address, data)
+        with running(data) as server:
+            run(server, "CREATE SCHEMA measure")
+            run(server, "CREATE TABLE measure.target (id INT64, n INT64)")
+            report("empty", server, data)
             began = time.perf_counter()
             for number in range(statements):
-                run(address, statement(number))
+                run(server, statement(number))
             print(f"{statements} statements: {time.perf_counter() - began:.0f} s", flush=True)
-            before = report("before the restart", address, data)
+            before = report("before the restart", server, data)
         began = time.perf_counter()
-        with running(data) as address:
+        with running(data) as server:
             print(f"restart with compaction: {time.perf_counter() - began:.1f} s")
-            after = report("after the restart", address, data)
+            after = report("after the restart", server, data)
         if before != after:
             raise SystemExit(f"rows differ: {before} before, {after} after")
 
@@ -47,25 +47,27 @@ def statement(number: int) -> str:
     )
 
 
-def run(address: str, sql: str) -> list[list[str]]:
+def run(server: LocalBigQuery, sql: str) -> list[list[str]]:
     """The rows of a statement."""
     body = json.dumps({"query": sql, "useLegacySql": False, "timeoutMs": 60_000}).encode()
     request = urllib.request.Request(  # noqa: S310
-        f"{address}/bigquery/v2/projects/local/queries", body, {"Content-Type": "application/json"}
+        f"{server.address}/bigquery/v2/projects/local/queries",
+        body,
+        {"Content-Type": "application/json", "Authorization": f"Bearer {server.token}"},
     )
     with urllib.request.urlopen(request) as response:  # noqa: S310
         answer = json.load(response)
     return [[field["v"] for field in row["f"]] for row in answer.get("rows", [])]
 
 
-def report(moment: str, address: str, data: Path) -> list[list[str]]:
+def report(moment: str, server: LocalBigQuery, data: Path) -> list[list[str]]:
     """Print the time of two statements and the number of files; return the rows of the second."""
     times = {}
     for name, sql in (("SELECT 1", "SELECT 1 AS one"), ("query", QUERY)):
         spans = []
         for _ in range(REPEATS):
             began = time.perf_counter()
-            rows = run(address, sql)
+            rows = run(server, sql)
             spans.append(time.perf_counter() - began)
         times[name] = sorted(spans)[REPEATS // 2] * 1000
     files = sum(1 for _ in data.rglob("*.parquet"))

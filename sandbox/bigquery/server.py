@@ -5,16 +5,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox.serving import free_port, serving
+from sandbox.serving import Served, free_port, serving
 
 SKIP_VARIABLE = "REPORTING_SANDBOX_SKIP_PATCHES"
+
+
+class LocalBigQuery(Served):
+    """A local BigQuery as it is served."""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment that leads there."""
+        return {"BIGQUERY_EMULATOR_HOST": self.address, "BIGQUERY_EMULATOR_TOKEN": self.token}
 
 
 @contextmanager
 def running(
     data: Path, port: int | None = None, skip: tuple[str, ...] = (), threads: int | None = None
-) -> Iterator[str]:
-    """Yield the address of a local BigQuery that keeps its data in `data`; it ends with the block.
+) -> Iterator[LocalBigQuery]:
+    """Yield a local BigQuery that keeps its data in `data`; it ends with the block.
 
     `skip` names patches to leave out, `threads` is how many a statement has (None: a core each). Raises `RuntimeError` with the end of its log when it does not come up.
     """
@@ -23,5 +32,5 @@ def running(
     arguments = () if threads is None else ("--threads", str(threads))
     with serving(
         "sandbox.bigquery", data, port or free_port(), ready, arguments, environment=environment
-    ) as address:
-        yield address
+    ) as served:
+        yield LocalBigQuery(*served)

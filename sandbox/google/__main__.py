@@ -83,7 +83,7 @@ def main() -> int:
         held = ", ".join(f"{name} {value}" for name, value in store.parameters().items())
         return app_of(store, client, behaviour), store, f": {held}."
 
-    return serve("Google", options.port, opened)
+    return serve("Google", options.port, options.data, opened)
 
 
 def _fill(store: Store, options: argparse.Namespace) -> None:

@@ -48,7 +48,7 @@ def main() -> int:
         held = ", ".join(f"{name} {value}" for name, value in store.parameters().items())
         return app, store, f": {held}."
 
-    return serve("HubSpot", options.port, opened)
+    return serve("HubSpot", options.port, options.data, opened)
 
 
 def _fill(store: Store, options: argparse.Namespace) -> None:

@@ -56,7 +56,7 @@ def main() -> int:
             raise
         return app_of(store, options.token, options.rate_limit), store, _sentence(store)
 
-    return serve("Notion", options.port, opened)
+    return serve("Notion", options.port, options.data, opened)
 
 
 def _fill(store: Store, options: argparse.Namespace) -> None:

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 from unittest import mock
 
-import httpx
-
 from reporting import checkpoints, landing
 from reporting.entities import NOTION, Entity
 from reporting.sources import hubspot, notion
@@ -17,7 +15,8 @@ from reporting.sources.base import Reader
 from reporting.sources.google_contacts import lists
 from reporting.sources.http import Policy
 from reporting.sources.hubspot import associations, objects
-from sandbox.serving import stand_in
+from sandbox.serving import Served, stand_in
+from tests.control import client
 from tests.google_account import ENTITIES as GOOGLE
 from tests.google_account import AddressBook, check_all, check_living
 from tests.hubspot_portal import ENTITIES as CRM
@@ -57,9 +56,9 @@ class Account:
     # How long a change may stay unseen, in seconds.
     delay: ClassVar[float] = 0.0
 
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.http = httpx.Client(base_url=address, timeout=30)
+    def __init__(self, served: Served) -> None:
+        self.served, self.address = served, served.address
+        self.http = client(served, timeout=30)
         self.gone: set[tuple[str, str]] = set()
         self.count = 0
 
@@ -154,8 +153,8 @@ class Workspace(Account):
     windowed = NOTION[0].table
     lists = "query$"
 
-    def __init__(self, address: str) -> None:
-        super().__init__(address)
+    def __init__(self, served: Served) -> None:
+        super().__init__(served)
         self.http.headers.update(HEADERS)
         sources = self.control("state", method="GET")["data_sources"]
         self.key = next(each["id"] for each in sources if each["name"] == NOTION[0].default_name)
@@ -268,9 +267,9 @@ class Crm(Account):
     windowed = CRM["contacts"].table
     lists = "(/search|/crm/objects/[^/]+/[a-z]+)$"
 
-    def __init__(self, address: str) -> None:
-        super().__init__(address)
-        self.portal = Portal(address)
+    def __init__(self, served: Served) -> None:
+        super().__init__(served)
+        self.portal = Portal(served)
 
     def close(self) -> None:
         self.portal.close()
@@ -398,9 +397,9 @@ class Book(Account):
     entities: ClassVar[dict[str, Entity]] = {each.table: each for each in GOOGLE.values()}
     lists = "(connections|contactGroups)$"
 
-    def __init__(self, address: str) -> None:
-        super().__init__(address)
-        self.book = AddressBook(address)
+    def __init__(self, served: Served) -> None:
+        super().__init__(served)
+        self.book = AddressBook(served)
 
     def close(self) -> None:
         self.book.http.close()
@@ -465,8 +464,8 @@ ACCOUNTS: dict[str, type[Account]] = {kind.source: kind for kind in (Workspace, 
 def serving(source: str, folder: Path) -> Iterator[Account]:
     """Serve a small account of `source` while the block lasts."""
     kind = ACCOUNTS[source]
-    with stand_in(source, folder, None, *kind.options) as address:
-        account = kind(address)
+    with stand_in(source, folder, None, *kind.options) as served:
+        account = kind(served)
         try:
             yield account
         finally:

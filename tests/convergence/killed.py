@@ -12,6 +12,7 @@ from urllib3.connection import HTTPConnection
 
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
+from sandbox.serving import Served
 from tests.convergence.accounts import ACCOUNTS, small_pages
 from tests.convergence.history import STEPS, Pipeline, after
 
@@ -21,9 +22,9 @@ JOBS = {"during load": "_load_stage", "during merge": "_merge", "during ledger":
 
 def main() -> None:
     """Read and load one entity, and die as the kernel would have it."""
-    table, refresh, step, landing, addresses = sys.argv[1:]
+    table, refresh, step, landing, served = sys.argv[1:]
     settings = read_settings()
-    accounts = [ACCOUNTS[source](address) for source, address in json.loads(addresses).items()]
+    accounts = [ACCOUNTS[source](Served(*each)) for source, each in json.loads(served).items()]
     pipeline = Pipeline(connect(settings), settings, landing, accounts)
     with small_pages(), dying(step):
         pipeline.load(table, pipeline.read(table, refresh))  # type: ignore[arg-type]

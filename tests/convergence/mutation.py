@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reporting.settings import ROOT
-from sandbox.bigquery.server import running
+from sandbox.bigquery.server import LocalBigQuery, running
 from tests.convergence.planted import PLANTED, Planted
 
 TEST = "tests/convergence/test_histories.py::test_quiet_runs_settle_a_stored_history"
@@ -79,15 +79,16 @@ def plant(copy: Path, planted: Planted) -> dict[Path, str]:
     return originals
 
 
-def _run(copy: Path, chosen: Sequence[Planted], bigquery: str) -> tuple[int, str]:
+def _run(copy: Path, chosen: Sequence[Planted], bigquery: LocalBigQuery) -> tuple[int, str]:
     """pytest's code for the bugs' histories (1: one failed), and the last thing that it said of an error."""
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--bigquery", bigquery),
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--bigquery", bigquery.address),
             *(f"{TEST}[{planted.name}]" for planted in chosen),
         ],
         cwd=copy,
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        | bigquery.variables
         | {"PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,

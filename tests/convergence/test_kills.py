@@ -45,8 +45,8 @@ def world(
 
 
 def killed(world: World, shared_environment: dict[str, str], table: str, refresh: str, step: str) -> None:
-    addresses = {account.source: account.address for account in world.accounts.values()}
-    arguments = (table, refresh, step, world.landing.uri, json.dumps(addresses))
+    served = {account.source: account.served for account in world.accounts.values()}
+    arguments = (table, refresh, step, world.landing.uri, json.dumps(served))
     done = subprocess.run(
         [sys.executable, "-m", "tests.convergence.killed", *arguments],
         cwd=ROOT,

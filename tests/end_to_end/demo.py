@@ -9,7 +9,9 @@ from typing import Any
 from google.cloud import bigquery
 
 from reporting.settings import ROOT
-from sandbox.serving import free_port
+from sandbox.bigquery.server import LocalBigQuery
+from sandbox.guard import token_of
+from sandbox.serving import Served, free_port
 
 HEADERS = {"Authorization": "Bearer ntn_any", "Notion-Version": "2025-09-03"}
 # Enough for every line of the tables.
@@ -23,6 +25,14 @@ class Demo:
         self.folder = folder
         names = ("--port", "--bigquery-port", "--notion-port", "--hubspot-port", "--google-port")
         self.ports = {name: free_port() for name in names}
+
+    def served(self, name: str) -> Served:
+        """One of its servers, by the name of its folder."""
+        address = f"http://127.0.0.1:{self.ports[f'--{name}-port']}"
+        return Served(address, token_of(self.folder / name))
+
+    def bigquery(self) -> LocalBigQuery:
+        return LocalBigQuery(*self.served("bigquery"))
 
     def command(self, *arguments: str) -> list[str]:
         ports = [str(each) for pair in self.ports.items() for each in pair]

@@ -14,7 +14,7 @@ from reporting.commands.configuration import token_connection
 from reporting.commands.rounds import MART_CHANGED
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
-from sandbox.bigquery.server import running
+from sandbox.bigquery.server import LocalBigQuery, running
 from sandbox.serving import free_port
 from tests import postgres
 from tests.convergence.accounts import Account, serving
@@ -68,7 +68,7 @@ class Installation:
     def api(self) -> AirflowApi:
         return AirflowApi(self.production.address, self.production.token())
 
-    def start_bigquery(self) -> str:
+    def start_bigquery(self) -> LocalBigQuery:
         return self._stack.enter_context(running(self._folder, self._port))
 
     def kill(self, victim: str) -> None:

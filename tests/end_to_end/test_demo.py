@@ -18,9 +18,11 @@ from reporting.commands.rounds import MART_CHANGED
 from reporting.entities import ENTITIES
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
+from sandbox.bigquery.server import LocalBigQuery
 from sandbox.bigquery.server import running as bigquery_running
 from sandbox.google import AUTHORIZED_USER
 from sandbox.serving import stand_in
+from tests.control import client as client_of
 from tests.end_to_end.demo import HEADERS, WIDE, Demo, rows
 from tests.google_account import AddressBook
 from tests.hubspot_portal import portal
@@ -31,14 +33,16 @@ DAILY = "Daily Disciplines"
 
 def ledger_since(folder: Path, since: datetime) -> dict[str, tuple[int, ...]]:
     """Rows read, inserted, updated and tombstoned by entity, from the demo's own warehouse."""
-    with bigquery_running(folder / "bigquery") as endpoint:
-        return ledger(endpoint, since)
+    with bigquery_running(folder / "bigquery") as local:
+        return ledger(local, since)
 
 
-def ledger(endpoint: str, since: datetime = datetime(2000, 1, 1, tzinfo=UTC)) -> dict[str, tuple[int, ...]]:
-    """Rows read, inserted, updated and tombstoned by entity, from the warehouse at `endpoint`."""
+def ledger(
+    local: LocalBigQuery, since: datetime = datetime(2000, 1, 1, tzinfo=UTC)
+) -> dict[str, tuple[int, ...]]:
+    """Rows read, inserted, updated and tombstoned by entity, from a warehouse."""
     found = rows(
-        connect(read_settings({"BIGQUERY_EMULATOR_HOST": endpoint})),
+        connect(read_settings(local.variables)),
         "SELECT CONCAT(source, '.', entity) AS name, SUM(rows_read), SUM(rows_inserted), SUM(rows_updated), SUM(rows_tombstoned) "
         f"FROM ops.sync_runs WHERE committed_at >= '{since.isoformat()}' GROUP BY name",
     )
@@ -57,8 +61,8 @@ def change_the_crm(folder: Path) -> str:
 
 def change_the_address_book(folder: Path) -> tuple[str, str]:
     """One create, one delete and one change of a resource name; the name before and after."""
-    with stand_in("google", folder / "google") as address:
-        book = AddressBook(address)
+    with stand_in("google", folder / "google") as served:
+        book = AddressBook(served)
         renamed, deleted = [
             name for name, each in book.truth().items() if each["origin"]["case"] == "same_email"
         ][:2]
@@ -77,8 +81,8 @@ def person_of(client: bigquery.Client, resource_name: str) -> str:
 def change_three_pages(folder: Path) -> str:
     """One create, one edit, one trash among the daily habits; the id of the one in the trash."""
     with (
-        stand_in("notion", folder / "notion") as address,
-        httpx.Client(base_url=address, headers=HEADERS) as http,
+        stand_in("notion", folder / "notion") as served,
+        client_of(served, headers=HEADERS) as http,
     ):
         state = http.get("/_control/state").json()
         key = next(each["id"] for each in state["data_sources"] if each["name"] == DAILY)
@@ -134,7 +138,7 @@ def run_what_is_triggered(demo: Demo, password: str) -> None:
         assert ended(api, dag_id, api.trigger(dag_id)) == "success"
 
     since = datetime.now(UTC)
-    http = httpx.Client(base_url=f"http://127.0.0.1:{demo.ports['--notion-port']}", headers=HEADERS)
+    http = client_of(demo.served("notion"), headers=HEADERS)
     state = http.get("/_control/state").json()
     key = next(each["id"] for each in state["data_sources"] if each["name"] == DAILY)
     (page,) = http.post(f"/v1/data_sources/{key}/query", json={"page_size": 1}).json()["results"]
@@ -143,9 +147,7 @@ def run_what_is_triggered(demo: Demo, password: str) -> None:
     assert ended(api, dag_id, api.trigger(dag_id)) == "success"
     made = await_run(api, MART_CHANGED, since)
     assert ended(api, MART_CHANGED, made) == "success"
-    client = connect(
-        read_settings({"BIGQUERY_EMULATOR_HOST": f"http://127.0.0.1:{demo.ports['--bigquery-port']}"})
-    )
+    client = connect(read_settings(demo.bigquery().variables))
     assert rows(client, "SELECT COUNT(*) FROM marts.habits WHERE habit = 'Water' AND amount = 77") == [(1,)]
 
     # Nothing is new: no event, and so no build.
@@ -179,10 +181,9 @@ def await_run(api: AirflowApi, dag_id: str, since: datetime) -> str:
 def test_demo_again_from_an_empty_metadata_database_and_after_changes(tmp_path: Path) -> None:
     demo = Demo(tmp_path / "state")
     with serving(demo) as said:
-        endpoint = f"http://127.0.0.1:{demo.ports['--bigquery-port']}"
-        first = ledger(endpoint)
+        first = ledger(demo.bigquery())
         # One build takes what every source brought.
-        client = connect(read_settings({"BIGQUERY_EMULATOR_HOST": endpoint}))
+        client = connect(read_settings(demo.bigquery().variables))
         assert rows(client, "SELECT COUNT(*) FROM ops.dbt_builds") == [(1,)]
         run_what_is_triggered(demo, said.partition("password ")[2].split()[0])
     assert "notion.daily_habits" in said
@@ -216,8 +217,8 @@ def test_demo_again_from_an_empty_metadata_database_and_after_changes(tmp_path: 
     assert changed.pop("hubspot.associations")[1] >= 1
     assert changed == {name: (first[name][0], 0, 0, 0) for name in changed}
 
-    with bigquery_running(demo.folder / "bigquery") as endpoint:
-        client = connect(read_settings({"BIGQUERY_EMULATOR_HOST": endpoint}))
+    with bigquery_running(demo.folder / "bigquery") as local:
+        client = connect(read_settings(local.variables))
         assert rows(
             client, f"SELECT _deleted_reason FROM raw.notion__daily_habits WHERE id = '{trashed}'"
         ) == [("trashed",)]

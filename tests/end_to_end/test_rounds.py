@@ -10,6 +10,7 @@ import pytest
 from reporting.entities import HUBSPOT_OBJECTS
 from reporting.settings import ROOT, read_settings
 from reporting.warehouse.client import connect
+from sandbox.bigquery.server import LocalBigQuery
 from sandbox.serving import free_port, stand_in
 from tests.end_to_end.demo import rows
 from tests.hubspot_portal import SMALL, portal
@@ -17,20 +18,22 @@ from tests.hubspot_portal import SMALL, portal
 pytestmark = pytest.mark.timeout(1800)
 
 
-def test_connect_doctor_and_rounds_from_an_empty_folder_each(tmp_path: Path, bigquery_endpoint: str) -> None:
+def test_connect_doctor_and_rounds_from_an_empty_folder_each(
+    tmp_path: Path, bigquery_endpoint: LocalBigQuery
+) -> None:
     """One's own data: what script/connect stored is what the rounds read; the warehouse is what stays."""
     config = tmp_path / "config" / "environment"
     scopes = ",".join(f"crm.objects.{each.name}.read" for each in HUBSPOT_OBJECTS if each.name != "emails")
     crm_options = (*SMALL, "--token", "pat-own", "--scopes", scopes)
     with (
-        stand_in("notion", tmp_path / "notion", None, "--days", "40", "--token", "ntn_own") as address,
+        stand_in("notion", tmp_path / "notion", None, "--days", "40", "--token", "ntn_own") as notion,
         portal(tmp_path / "hubspot", *crm_options) as crm,
     ):
         environment = os.environ | {
             "REPORTING_CONFIG": str(config),
-            "REPORTING_NOTION_HOST": address,
+            "REPORTING_NOTION_HOST": notion.address,
             "REPORTING_HUBSPOT_HOST": crm.address,
-            "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+            **bigquery_endpoint.variables,
             "REPORTING_DATASET_PREFIX": "own_",
             "REPORTING_LANDING_URI": str(tmp_path / "landing"),
         }

@@ -18,8 +18,8 @@ STANDARD_TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RE
 
 @pytest.fixture
 def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> bigquery.Client:
-    assert settings.emulator_host
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", settings.emulator_host)
+    for name, value in settings.emulator_variables().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
     return connect(read_settings())
 

@@ -15,6 +15,7 @@ from reporting.entities import NOTION
 from reporting.naming import DagId
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
+from sandbox.bigquery.server import LocalBigQuery
 from sandbox.serving import free_port, stand_in
 from tests import postgres, redis
 from tests.end_to_end.demo import rows
@@ -26,7 +27,7 @@ SWEEPS = [str(DagId("raw", entity.source, entity.name, "full")) for entity in NO
 
 
 @pytest.fixture
-def machines(bigquery_endpoint: str, tmp_path: Path) -> Iterator[list[Production]]:
+def machines(bigquery_endpoint: LocalBigQuery, tmp_path: Path) -> Iterator[list[Production]]:
     """The one with the scheduler, then two workers. Each has a folder of its own."""
     with ExitStack() as stack:
         cluster = stack.enter_context(postgres.running())
@@ -38,7 +39,7 @@ def machines(bigquery_endpoint: str, tmp_path: Path) -> Iterator[list[Production
                 cluster.url(),
                 tmp_path / name,
                 bigquery_endpoint,
-                AIRFLOW_CONN_NOTION=configuration.token_connection(TOKEN, notion),
+                AIRFLOW_CONN_NOTION=configuration.token_connection(TOKEN, notion.address),
                 AIRFLOW__CELERY__BROKER_URL=broker,
                 AIRFLOW__CELERY__WORKER_CONCURRENCY="1",
                 AIRFLOW__CORE__EXECUTOR="CeleryExecutor",

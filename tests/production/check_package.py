@@ -21,6 +21,7 @@ from reporting.settings import read_settings
 from reporting.warehouse.client import connect
 from reporting.web.health import PACKAGE_HEADER, PATH
 from sandbox import sql
+from sandbox.bigquery.server import LocalBigQuery
 from sandbox.google import SCOPES, SPREADSHEET_LINK
 from sandbox.serving import stand_in
 from tests import postgres
@@ -45,7 +46,7 @@ MARTS = ("habit_metrics", "relationships", "deals", "engagements", "people", "pe
 
 
 @pytest.fixture
-def production(bigquery_endpoint: str, tmp_path: Path) -> Iterator[Production]:
+def production(bigquery_endpoint: LocalBigQuery, tmp_path: Path) -> Iterator[Production]:
     """Production from the package, not started."""
     root = tmp_path / "wwwroot"
     shutil.unpack_archive(os.environ["REPORTING_PACKAGE"], root)
@@ -64,7 +65,7 @@ def production(bigquery_endpoint: str, tmp_path: Path) -> Iterator[Production]:
             bigquery_endpoint,
             AIRFLOW_CONN_GOOGLE=configuration.google_connection(USER, SCOPES, google.address),
             AIRFLOW_CONN_HUBSPOT=configuration.token_connection(HUBSPOT_TOKEN, hubspot.address),
-            AIRFLOW_CONN_NOTION=configuration.token_connection(NOTION_TOKEN, notion),
+            AIRFLOW_CONN_NOTION=configuration.token_connection(NOTION_TOKEN, notion.address),
             AIRFLOW_CONN_SQL=configuration.token_connection(sql.address(tmp_path / "hours.sqlite")),
             REPORTING_NAME_GOOGLE_SHEETS__LEDGER=SPREADSHEET_LINK,
         )

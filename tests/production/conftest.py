@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandbox.bigquery.server import LocalBigQuery
 from tests import postgres
 from tests.production_server import Production
 
@@ -17,7 +18,7 @@ def cluster() -> Iterator[postgres.Cluster]:
 
 @pytest.fixture(scope="module")
 def production(
-    cluster: postgres.Cluster, bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+    cluster: postgres.Cluster, bigquery_endpoint: LocalBigQuery, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Production]:
     """Production, running and healthy."""
     production = Production(cluster.url(), tmp_path_factory.mktemp("production"), bigquery_endpoint)

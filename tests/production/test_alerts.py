@@ -12,6 +12,7 @@ import pytest
 from reporting.commands.airflow_api import ENDED, AirflowApi
 from reporting.settings import ROOT
 from reporting.web.health import CANARY, PATH
+from sandbox.bigquery.server import LocalBigQuery
 from tests import postgres, receivers
 from tests.production_server import Production
 
@@ -56,7 +57,7 @@ def mail() -> Iterator[receivers.Received]:
 @pytest.fixture(scope="module")
 def alerting(
     cluster: postgres.Cluster,
-    bigquery_endpoint: str,
+    bigquery_endpoint: LocalBigQuery,
     tmp_path_factory: pytest.TempPathFactory,
     web: receivers.Received,
     mail: receivers.Received,

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from reporting.settings import ROOT
+from sandbox.bigquery.server import LocalBigQuery
 from tests import postgres
 from tests.production_server import FRONT_END, Production
 
@@ -66,7 +67,7 @@ print("done")
 
 @pytest.fixture(scope="module")
 def entra(
-    cluster: postgres.Cluster, bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+    cluster: postgres.Cluster, bigquery_endpoint: LocalBigQuery, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Production]:
     """Production with Microsoft Entra."""
     production = Production(

@@ -17,6 +17,7 @@ from reporting.commands.rounds import Watch
 from reporting.landing import new_run_id
 from reporting.settings import ROOT
 from reporting.web.health import CANARY
+from sandbox.bigquery.server import LocalBigQuery
 from tests import postgres
 from tests.production_server import ADMIN_PASSWORD, Production
 
@@ -69,7 +70,7 @@ def test_the_startup_file_is_one_line_that_starts_production() -> None:
 
 @pytest.mark.heavy
 def test_a_start_that_is_killed_anywhere_is_mended_by_the_next(
-    cluster: postgres.Cluster, bigquery_endpoint: str, tmp_path: Path
+    cluster: postgres.Cluster, bigquery_endpoint: LocalBigQuery, tmp_path: Path
 ) -> None:
     """Killed while the schema is made, a second and two later, before the warehouse, and before Airflow."""
     production = Production(cluster.url(), tmp_path / "production", bigquery_endpoint)
@@ -191,7 +192,7 @@ def own_cluster() -> Iterator[postgres.Cluster]:
 
 @pytest.mark.heavy
 def test_a_database_that_goes_away_during_a_run_costs_a_restart_and_no_run(
-    own_cluster: postgres.Cluster, bigquery_endpoint: str, tmp_path: Path
+    own_cluster: postgres.Cluster, bigquery_endpoint: LocalBigQuery, tmp_path: Path
 ) -> None:
     folder = tmp_path / "dags"
     folder.mkdir()

@@ -12,6 +12,7 @@ import pytest
 from reporting.settings import ROOT, read_settings
 from reporting.warehouse.client import connect
 from reporting.web.health import PATH
+from sandbox.bigquery.server import LocalBigQuery
 from tests import postgres
 from tests.production_server import Production
 
@@ -96,7 +97,7 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(bigquery_endpoint: str, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(bigquery_endpoint: LocalBigQuery, tmp_path: Path) -> Iterator[Deployment]:
     """The first version, running."""
     with postgres.running() as cluster:
         production = Production(cluster.url(), tmp_path / "production", bigquery_endpoint)

@@ -84,7 +84,7 @@ def test_a_full_disk_is_said_and_the_next_run_has_everything(
             env=os.environ
             | {
                 "PYTHONPATH": str(ROOT / "plugins"),
-                "BIGQUERY_EMULATOR_HOST": settings.emulator_host or "",
+                **settings.emulator_variables(),
                 "REPORTING_DATASET_PREFIX": settings.dataset_prefix,
                 "REPORTING_STATE": str(settings.state),
             },

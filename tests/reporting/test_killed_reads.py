@@ -41,7 +41,7 @@ def killed(settings: Settings, source: Portal, landing: Path, until_records: int
     """Kill the reading process once so many records are safe; how many were."""
     environment = os.environ | {
         "PYTHONPATH": str(ROOT / "plugins"),
-        "BIGQUERY_EMULATOR_HOST": settings.emulator_host or "",
+        **settings.emulator_variables(),
         "REPORTING_DATASET_PREFIX": settings.dataset_prefix,
         "REPORTING_STATE": str(settings.state),
     }

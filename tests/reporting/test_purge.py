@@ -443,7 +443,7 @@ def test_the_command_asks_erases_builds_and_proves(
     house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     variables = {
-        "BIGQUERY_EMULATOR_HOST": house.settings.emulator_host or "",
+        **house.settings.emulator_variables(),
         "REPORTING_DATASET_PREFIX": house.settings.dataset_prefix,
         "REPORTING_LANDING_URI": house.landing.uri,
         "REPORTING_BACKUP_URI": house.settings.backup_uri or "",

@@ -96,7 +96,7 @@ def run_command(
 ) -> str:
     """What the script prints."""
     variables = {
-        "BIGQUERY_EMULATOR_HOST": habits.settings.emulator_host or "",
+        **habits.settings.emulator_variables(),
         "REPORTING_DATASET_PREFIX": habits.settings.dataset_prefix,
         "REPORTING_LANDING_URI": habits.landing.uri,
         "REPORTING_CONFIG": "/nowhere",

@@ -191,7 +191,7 @@ def test_the_command_prints_ids_and_no_content(
 ) -> None:
     client, settings = shared_warehouse
     for variable, value in {
-        "BIGQUERY_EMULATOR_HOST": settings.emulator_host or "",
+        **settings.emulator_variables(),
         "REPORTING_DATASET_PREFIX": settings.dataset_prefix,
         "REPORTING_CONFIG": "/nowhere",
         "AIRFLOW_CONN_HUBSPOT": json.dumps(

@@ -9,6 +9,7 @@ from google.cloud import bigquery
 from reporting.reports.marts import Marts
 from reporting.settings import Settings, read_settings
 from reporting.warehouse.client import connect
+from sandbox.bigquery.server import LocalBigQuery
 from sandbox.marts import create, fill
 from tests.reports.house import NOW
 
@@ -17,12 +18,12 @@ Fill = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def warehouse(
-    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+    bigquery_endpoint: LocalBigQuery, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[bigquery.Client, Settings]:
     """A client and settings of a warehouse with every mart and the ledger, all of it empty."""
     settings = read_settings(
         {
-            "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+            **bigquery_endpoint.variables,
             "REPORTING_DATASET_PREFIX": "reports_",
             "REPORTING_STATE": str(tmp_path_factory.mktemp("reports")),
             "REPORTING_TIMEZONE": "Europe/Berlin",

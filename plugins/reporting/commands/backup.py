@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("file", type=Path, nargs="?", help="where it is kept; made with mode 0600")
     parser.add_argument("--restore", action="store_true", help="replace the database by what the file holds")
     parser.add_argument(
-        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s and the next)"
+        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s)"
     )
     parser.add_argument(
         "--data", type=Path, default=installation.default_state("local"), help="where the state is kept"

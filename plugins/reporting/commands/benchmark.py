@@ -68,15 +68,15 @@ def main() -> int:
             with (
                 stand_in(
                     options.source, folder / "source", None, OPTIONS[options.source], str(size)
-                ) as address,
+                ) as source,
                 bigquery_running(folder / "bigquery") as bigquery,
             ):
                 done = subprocess.run(
                     [
                         *(sys.executable, "-m", "reporting.commands.benchmark"),
-                        *("--source", options.source, "--measure", address),
+                        *("--source", options.source, "--measure", source.address),
                     ],
-                    env=os.environ | {"BIGQUERY_EMULATOR_HOST": bigquery, "REPORTING_STATE": str(folder)},
+                    env=os.environ | bigquery.variables | {"REPORTING_STATE": str(folder)},
                     cwd=ROOT,
                     stdout=subprocess.PIPE,
                     check=True,
@@ -117,8 +117,8 @@ def _paced(source: str, sizes: Sequence[int]) -> Table:
         logging.getLogger("reporting.sources.http").addHandler(refusals)
         with tempfile.TemporaryDirectory() as folder:
             limit = ("--rate-limit", option)
-            with stand_in(source, Path(folder), None, OPTIONS[source], str(size), *limit) as address:
-                reader = _reader(source, address, None)
+            with stand_in(source, Path(folder), None, OPTIONS[source], str(size), *limit) as served:
+                reader = _reader(source, served.address, None)
                 begun = time.monotonic()
                 reader.describe()
                 rows = sum(len(page.records) for page in reader.read(None))

@@ -41,7 +41,7 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as name, bigquery_running(Path(name) / "bigquery") as bigquery:
         environment = {
-            "BIGQUERY_EMULATOR_HOST": bigquery,
+            **bigquery.variables,
             "REPORTING_STATE": name,
             "REPORTING_SITE_URI": str(options.to.resolve()),
         }

@@ -35,7 +35,7 @@ def main() -> int:
         "--port", type=int, default=AIRFLOW_PORT, help="Airflow's web interface (%(default)s)"
     )
     parser.add_argument(
-        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s and the next)"
+        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s)"
     )
     parser.add_argument("--notion-port", type=int, default=NOTION_PORT, help="Notion stand-in (%(default)s)")
     parser.add_argument(
@@ -101,7 +101,7 @@ def _stand_in(stack: ExitStack, console: Console, state: Path, title: str, port:
     processes.check_port(port, f"the {title} stand-in", f"--{name}-port")
     console.print(f"Starting the {title} stand-in with sample data ...")
     try:
-        return stack.enter_context(stand_in(name, state / name, port))
+        return stack.enter_context(stand_in(name, state / name, port)).address
     except RuntimeError as error:
         raise CommandError(str(error)) from None
 

@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--since", help="rows from then on, by each mart's time")
     parser.add_argument("--until", help="rows before then")
     parser.add_argument(
-        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s and the next)"
+        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s)"
     )
     parser.add_argument(
         "--data", type=Path, default=installation.default_state("local"), help="where the state is kept"

@@ -19,7 +19,7 @@ from reporting.commands.processes import LOOPBACK, Prepared
 from reporting.commands.rounds import release_builds
 from reporting.entities import ENTITIES, Entity, entity_named
 from reporting.naming import DagId
-from reporting.settings import ROOT, SettingError, Settings, read_settings
+from reporting.settings import LOCAL_BIGQUERY, ROOT, SettingError, Settings, read_settings
 from reporting.warehouse import schema
 from reporting.warehouse.client import connect
 from sandbox.bigquery.server import running as bigquery_running
@@ -147,17 +147,14 @@ def _warehouse(
     """The variables of the warehouse; starts a local one where none is configured."""
     if given.get("BIGQUERY_EMULATOR_HOST") or given.get("REPORTING_BIGQUERY_PROJECT"):
         return without_local_bigquery(given)
-    for number in (port, port + 1):
-        processes.check_port(number, "the local BigQuery", "--bigquery-port")
+    processes.check_port(port, "the local BigQuery", "--bigquery-port")
     console.print("Starting the local BigQuery ...")
     try:
-        endpoint = stack.enter_context(bigquery_running(state / "bigquery", port))
+        local = stack.enter_context(bigquery_running(state / LOCAL_BIGQUERY, port))
     except RuntimeError as error:
         raise CommandError(str(error)) from None
-    return {
-        "BIGQUERY_EMULATOR_HOST": endpoint,
-        "AIRFLOW_CONN_BIGQUERY": configuration.local_bigquery_connection("local"),
-    }
+    connection = configuration.local_bigquery_connection("local")
+    return {**local.variables, "AIRFLOW_CONN_BIGQUERY": connection}
 
 
 def without_local_bigquery(variables: Mapping[str, str]) -> dict[str, str]:

@@ -46,7 +46,7 @@ def main() -> int:
         help="take someone off the list who was purged: the next reads bring what the sources have",
     )
     parser.add_argument(
-        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s and the next)"
+        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s)"
     )
     parser.add_argument(
         "--data", type=Path, default=installation.default_state("local"), help="where the state is kept"

@@ -37,7 +37,7 @@ def main() -> int:
         "--tombstone-share", type=float, help="greatest share of the table that one run may mark as gone"
     )
     parser.add_argument(
-        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s and the next)"
+        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s)"
     )
     parser.add_argument(
         "--data", type=Path, default=installation.default_state("local"), help="where the state is kept"

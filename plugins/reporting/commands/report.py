@@ -16,7 +16,7 @@ def main() -> int:
     """Build the site, and show its pages with their sizes."""
     parser = argparse.ArgumentParser("script/report", description=__doc__)
     parser.add_argument(
-        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s and the next)"
+        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s)"
     )
     parser.add_argument(
         "--data", type=Path, default=installation.default_state("local"), help="where the state is kept"

@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--discard-newer", action="store_true", help="even if newer rows are lost by it")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument(
-        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s and the next)"
+        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s)"
     )
     parser.add_argument(
         "--data", type=Path, default=installation.default_state("local"), help="where the state is kept"

@@ -37,7 +37,7 @@ def main() -> int:
         "--port", type=int, default=AIRFLOW_PORT, help="Airflow's port meanwhile (%(default)s)"
     )
     parser.add_argument(
-        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s and the next)"
+        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s)"
     )
     parser.add_argument("--minutes", type=int, default=50, help="longest time for one round (%(default)s)")
     parser.add_argument(

@@ -43,9 +43,9 @@ def main() -> int:
         raise CommandError(f"{output} is a file. --output takes a folder, which is made if it is not there.")
     try:
         records = alone.read_records(options.entity, options.relative_to / options.input)
-        with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "bigquery") as address:
+        with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "bigquery") as local:
             variables = {name: os.environ[name] for name in TAKEN if name in os.environ}
-            variables |= {"BIGQUERY_EMULATOR_HOST": address, "REPORTING_STATE": folder}
+            variables |= {**local.variables, "REPORTING_STATE": folder}
             settings = read_settings(variables)
             client = connect(settings)
             console.print("Making the tables ...")

@@ -19,7 +19,7 @@ def main() -> int:
         "--port", type=int, default=AIRFLOW_PORT, help="Airflow's web interface (%(default)s)"
     )
     parser.add_argument(
-        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s and the next)"
+        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s)"
     )
     parser.add_argument(
         "--new-password", action="store_true", help="give the admin a new password, and show it"

@@ -30,7 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser("script/verify", description=__doc__)
     parser.add_argument("entities", nargs="*", type=installation.entity, metavar="ENTITY")
     parser.add_argument(
-        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s and the next)"
+        "--bigquery-port", type=int, default=BIGQUERY_PORT, help="local BigQuery (%(default)s)"
     )
     parser.add_argument(
         "--data", type=Path, default=installation.default_state("local"), help="where the state is kept"

@@ -33,7 +33,7 @@ from reporting.warehouse.tables import describe
 PREFIX = "verify_"
 HISTORIES = "tests/convergence/test_histories.py"
 # No token of a source, and no setting of the owner's: histories and builds are of the samples.
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "BIGQUERY_EMULATOR_HOST")
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
 PASSED_ON_PREFIXES = ("REPORTING_BIGQUERY_", "GOOGLE_")
 # What a dataset is deleted by when nobody does it: the process was killed.
 LIFETIME_DAYS = 1
@@ -53,7 +53,9 @@ class Warehouse:
             for name, value in environment.items()
             if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
         }
-        self.environment = passed | {
+        self.environment = {
+            **passed,
+            **settings.emulator_variables(),
             "REPORTING_DATASET_PREFIX": settings.dataset_prefix,
             "REPORTING_STATE": str(settings.state),
         }

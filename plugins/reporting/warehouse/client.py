@@ -7,6 +7,7 @@ from typing import Any
 
 from google.api_core.exceptions import Conflict
 from google.auth.credentials import AnonymousCredentials, Credentials
+from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 
 from reporting.settings import Settings
@@ -18,10 +19,30 @@ class WarehouseError(Exception):
     """The warehouse is not as expected; the message says what to do."""
 
 
+class LocalCredentials(AnonymousCredentials):
+    """What the local BigQuery asks for: its token, without a login."""
+
+    def __init__(self, token: str | None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._token = token
+
+    def before_request(self, request: Any, method: str, url: str, headers: dict[str, str]) -> None:
+        """Put the token into the request's headers."""
+        if self._token:
+            headers["authorization"] = f"Bearer {self._token}"
+
+    def refresh(self, request: Any) -> None:
+        """Say why: the client asks for another token when one was refused."""
+        raise GoogleAuthError(  # type: ignore[no-untyped-call]
+            f"the local BigQuery {'refuses its token' if self._token else 'asks for its token'}, which is in the file "
+            "bigquery/token of the state folder that it was started with. Name that folder with REPORTING_STATE."
+        )
+
+
 def connect(settings: Settings, credentials: Credentials | None = None) -> bigquery.Client:
-    """A client whose every query carries the byte cap. The local BigQuery takes no credentials."""
+    """A client whose every query carries the byte cap. The local BigQuery takes its own token alone."""
     if settings.emulator_host:
-        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+        credentials = LocalCredentials(settings.emulator_token)
     return bigquery.Client(
         project=settings.project,
         location=settings.location,

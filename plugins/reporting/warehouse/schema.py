@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from google.cloud import bigquery
 
-from reporting.settings import ROOT, Settings
+from reporting.settings import EMULATOR_HOST, ROOT, Settings
 
 
 class DiscardError(Exception):
@@ -53,7 +53,8 @@ def _environment(settings: Settings | None) -> Iterator[None]:
         os.environ["REPORTING_BIGQUERY_PROJECT"] = settings.project
         os.environ["REPORTING_BIGQUERY_LOCATION"] = settings.location
         os.environ["REPORTING_DATASET_PREFIX"] = settings.dataset_prefix
-        os.environ["BIGQUERY_EMULATOR_HOST"] = settings.emulator_host or ""
+        # An empty address is that of the real one.
+        os.environ |= {EMULATOR_HOST: ""} | settings.emulator_variables()
     try:
         yield
     finally:

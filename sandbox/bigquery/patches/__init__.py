@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from sandbox.bigquery.patches import (
     catalog_lookup,
+    confinement,
     ctas_destination,
     extensions,
     gzip_upload,
@@ -22,6 +23,7 @@ from sandbox.bigquery.patches import (
 
 ALL: dict[str, Callable[[], None]] = {
     "extensions": extensions.apply,
+    "confinement": confinement.apply,
     "catalog_lookup": catalog_lookup.apply,
     "ctas_destination": ctas_destination.apply,
     "set_struct": set_struct.apply,

@@ -18,7 +18,9 @@ from reporting.commands.errors import CommandError
 from reporting.entities import SQL
 from reporting.scaffold import column_name, distinct
 from reporting.settings import ROOT
+from sandbox.bigquery.server import LocalBigQuery
 from sandbox.serving import stand_in
+from tests.control import client
 
 pytestmark = pytest.mark.timeout(600)
 COPIED = ("plugins", "migrations", "dbt", "sandbox", "dags", "alembic.ini")
@@ -73,10 +75,10 @@ class Notion:
 def notion(tmp_path: Path) -> Iterator[Notion]:
     headers = {"Authorization": "Bearer ntn_any", "Notion-Version": "2025-09-03"}
     with (
-        stand_in("notion", tmp_path / "notion", None, "--days", "40") as address,
-        httpx.Client(base_url=address, headers=headers) as http,
+        stand_in("notion", tmp_path / "notion", None, "--days", "40") as served,
+        client(served, headers=headers) as http,
     ):
-        yield Notion(address, http)
+        yield Notion(served.address, http)
 
 
 @pytest.fixture
@@ -117,7 +119,7 @@ def test_a_database_is_ready_to_run(
     notion: Notion,
     copy: Path,
     command: Callable[..., int],
-    bigquery_endpoint: str,
+    bigquery_endpoint: LocalBigQuery,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -157,7 +159,7 @@ def test_a_database_is_ready_to_run(
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
         "PYTHONPATH": f"{copy}/plugins:{copy}",
-        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+        **bigquery_endpoint.variables,
         "REPORTING_DATASET_PREFIX": "own_",
         "REPORTING_STATE": str(tmp_path / "state"),
         "NOTION": notion.address,

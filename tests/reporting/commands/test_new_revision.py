@@ -17,6 +17,7 @@ from reporting.landing import Landing, Manifest
 from reporting.settings import ROOT, read_settings
 from reporting.warehouse import schema
 from reporting.warehouse.client import connect
+from sandbox.bigquery.server import LocalBigQuery
 
 DEALS = HUBSPOT[2]
 
@@ -34,13 +35,14 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) -> int
 
 
 def test_the_columns_are_added_filled_and_taken_back(
-    bigquery_endpoint: str,
+    bigquery_endpoint: LocalBigQuery,
     migrations: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery_endpoint)
+    for name, value in bigquery_endpoint.variables.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("REPORTING_DATASET_PREFIX", "new_revision_")
     client = connect(read_settings())
     schema.upgrade(client)

@@ -32,7 +32,7 @@ def say(
         connection.execute("INSERT INTO kept VALUES ('before')")
         connection.commit()
     variables = {
-        "BIGQUERY_EMULATOR_HOST": habits.settings.emulator_host or "",
+        **habits.settings.emulator_variables(),
         "REPORTING_DATASET_PREFIX": habits.settings.dataset_prefix,
         "REPORTING_BACKUP_URI": str(tmp_path / "backups"),
         "REPORTING_CONFIG": "/nowhere",

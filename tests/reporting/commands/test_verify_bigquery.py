@@ -11,6 +11,7 @@ from reporting.commands.errors import CommandError
 from reporting.commands.verify_bigquery import Warehouse
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
+from sandbox.bigquery.server import LocalBigQuery
 
 OTHERS = ("REPORTING_BIGQUERY_PROJECT", "BIGQUERY_EMULATOR_HOST", "AIRFLOW_CONN_BIGQUERY")
 
@@ -24,9 +25,10 @@ def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def client(bigquery_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> bigquery.Client:
+def client(bigquery_endpoint: LocalBigQuery, monkeypatch: pytest.MonkeyPatch) -> bigquery.Client:
     """Of the local BigQuery, which the command is told of, too."""
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery_endpoint)
+    for name, value in bigquery_endpoint.variables.items():
+        monkeypatch.setenv(name, value)
     return connect(read_settings())
 
 
@@ -40,9 +42,9 @@ def test_without_a_project_it_says_that_it_did_not_run(capsys: pytest.CaptureFix
 
 
 def test_the_revisions_go_up_down_and_up_in_datasets_that_expire(
-    client: bigquery.Client, bigquery_endpoint: str
+    client: bigquery.Client, bigquery_endpoint: LocalBigQuery
 ) -> None:
-    with verify_bigquery.throw_away({"BIGQUERY_EMULATOR_HOST": bigquery_endpoint}) as warehouse:
+    with verify_bigquery.throw_away(bigquery_endpoint.variables) as warehouse:
         assert "tables, up, down and up again" in verify_bigquery.migrate(warehouse, 0)
         assert len(datasets(client)) == len(warehouse.datasets()) >= 2
     assert datasets(client) == []

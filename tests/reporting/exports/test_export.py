@@ -22,6 +22,7 @@ from reporting.exports.reading import Interval, parse_interval, read
 from reporting.files import open_folder
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
+from sandbox.bigquery.server import LocalBigQuery
 from tests.bucket import BUCKET, bucket
 from tests.marts import Marts, contracts
 from tests.reporting.exports.reading_back import READ_BACK
@@ -52,12 +53,12 @@ def sample(kind: str, number: int) -> Any:
 
 
 @pytest.fixture(scope="module")
-def marts(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Marts:
+def marts(bigquery_endpoint: LocalBigQuery, tmp_path_factory: pytest.TempPathFactory) -> Marts:
     """Every mart with seven rows: in the key, every value is another one."""
     state = tmp_path_factory.mktemp("state")
     settings = read_settings(
         {
-            "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+            **bigquery_endpoint.variables,
             "REPORTING_DATASET_PREFIX": "exports_",
             "REPORTING_STATE": str(state),
         }
@@ -256,7 +257,7 @@ def test_without_a_build_it_says_so(marts: Marts, tmp_path: Path) -> None:
 @pytest.fixture
 def run(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> Any:
     for variable, value in {
-        "BIGQUERY_EMULATOR_HOST": marts.settings.emulator_host or "",
+        **marts.settings.emulator_variables(),
         "REPORTING_DATASET_PREFIX": marts.settings.dataset_prefix,
         "REPORTING_CONFIG": "/nowhere",
     }.items():

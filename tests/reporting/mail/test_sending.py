@@ -14,6 +14,7 @@ from reporting.mail.sending import AlreadySentError, Errand, Post, RefusedError,
 from reporting.settings import Settings, read_settings
 from reporting.warehouse import messages
 from reporting.warehouse.client import connect
+from sandbox.bigquery.server import LocalBigQuery
 from tests.marts import Marts
 
 LETTER = Letter("A subject", "A text")
@@ -21,9 +22,9 @@ Warehouse = tuple[bigquery.Client, Settings]
 
 
 @pytest.fixture(scope="module")
-def warehouse(bigquery_endpoint: str) -> Warehouse:
+def warehouse(bigquery_endpoint: LocalBigQuery) -> Warehouse:
     """A warehouse that has the record of letters, and no more."""
-    settings = read_settings({"BIGQUERY_EMULATOR_HOST": bigquery_endpoint})
+    settings = read_settings(bigquery_endpoint.variables)
     client = connect(settings)
     Marts(client, settings).make_records()
     return client, settings

@@ -25,6 +25,7 @@ from reporting.mail.summary import Birthday, Person, Planned, Summary, week_befo
 from reporting.orchestration import letters
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
+from sandbox.bigquery.server import LocalBigQuery
 from tests import receivers
 from tests.marts import Marts, contracts
 from tests.reporting.mail import week as story
@@ -34,11 +35,11 @@ BERLIN = ZoneInfo(ZONE)
 
 
 @pytest.fixture(scope="module")
-def marts(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Marts:
+def marts(bigquery_endpoint: LocalBigQuery, tmp_path_factory: pytest.TempPathFactory) -> Marts:
     """A warehouse without rows."""
     settings = read_settings(
         {
-            "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+            **bigquery_endpoint.variables,
             "REPORTING_DATASET_PREFIX": "week_",
             "REPORTING_STATE": str(tmp_path_factory.mktemp("state")),
             "REPORTING_TIMEZONE": ZONE,
@@ -259,7 +260,7 @@ def test_a_letter_of_many_habits_is_not_cut_off(week: Summary) -> None:
 @pytest.fixture
 def environment(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for variable, value in {
-        "BIGQUERY_EMULATOR_HOST": marts.settings.emulator_host or "",
+        **marts.settings.emulator_variables(),
         "REPORTING_DATASET_PREFIX": marts.settings.dataset_prefix,
         "REPORTING_TIMEZONE": ZONE,
         "REPORTING_SUMMARY_EMAIL": "owner@example.org",

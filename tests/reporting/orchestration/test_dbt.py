@@ -44,8 +44,8 @@ def client(
     shared_warehouse: tuple[bigquery.Client, Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> bigquery.Client:
     made, settings = shared_warehouse
-    assert settings.emulator_host
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", settings.emulator_host)
+    for name, value in settings.emulator_variables().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
     monkeypatch.setenv("REPORTING_STATE", str(tmp_path))
     made.query(f"DELETE FROM {settings.dataset('ops')}.dbt_results WHERE TRUE").result()

@@ -10,6 +10,7 @@ from reporting.exports.marts import MARTS
 from reporting.orchestration import exports
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
+from sandbox.bigquery.server import LocalBigQuery
 from tests.marts import Marts
 
 
@@ -31,10 +32,13 @@ def test_a_param_that_cannot_be_fails_for_good(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_settings_and_params_say_what_and_where(
-    bigquery_endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    bigquery_endpoint: LocalBigQuery,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     for variable, value in {
-        "BIGQUERY_EMULATOR_HOST": bigquery_endpoint,
+        **bigquery_endpoint.variables,
         "REPORTING_DATASET_PREFIX": "task_",
         "REPORTING_EXPORT_URI": str(tmp_path),
         "REPORTING_EXPORT_FORMAT": "csv",

@@ -35,7 +35,7 @@ def client(settings: Settings, web: receivers.Received, monkeypatch: pytest.Monk
     """An empty warehouse, a channel, and a run by schedule at an hour that is not the day's."""
     assert settings.emulator_host
     for variable, value in {
-        "BIGQUERY_EMULATOR_HOST": settings.emulator_host,
+        **settings.emulator_variables(),
         "REPORTING_DATASET_PREFIX": settings.dataset_prefix,
         "REPORTING_ALERT_WEBHOOK": f"http://127.0.0.1:{web.port}/hook",
     }.items():

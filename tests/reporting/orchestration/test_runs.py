@@ -37,8 +37,8 @@ def warehouse(
     shared_warehouse: tuple[bigquery.Client, Settings], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[bigquery.Client, Settings]:
     client, settings = shared_warehouse
-    assert settings.emulator_host
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", settings.emulator_host)
+    for name, value in settings.emulator_variables().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
     for name in ("airflow_runs", "airflow_tries"):
         client.query(f"DELETE FROM {settings.dataset('ops')}.{name} WHERE TRUE").result()

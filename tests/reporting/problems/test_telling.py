@@ -13,6 +13,7 @@ from reporting.problems.telling import MOST_AT_ONCE, Teller, tell, untold
 from reporting.settings import Settings, read_settings
 from reporting.warehouse.client import connect
 from reporting.warehouse.problems import Kind, Problem, Record
+from sandbox.bigquery.server import LocalBigQuery
 from tests import receivers
 from tests.marts import Marts
 
@@ -23,9 +24,9 @@ NUMBERS = count()
 
 
 @pytest.fixture(scope="module")
-def warehouse(bigquery_endpoint: str) -> Warehouse:
+def warehouse(bigquery_endpoint: LocalBigQuery) -> Warehouse:
     """A warehouse that has the project's own records, and no more."""
-    settings = read_settings({"BIGQUERY_EMULATOR_HOST": bigquery_endpoint})
+    settings = read_settings(bigquery_endpoint.variables)
     client = connect(settings)
     Marts(client, settings).make_records()
     return client, settings
@@ -185,7 +186,7 @@ def test_what_a_task_saw_it_tells_itself_and_what_it_did_not_get_to_is_told_late
     assert "somebody" not in str(rows(warehouse))
 
 
-def test_the_record_is_asked_with_patience_for_a_moment_alone(bigquery_endpoint: str) -> None:
+def test_the_record_is_asked_with_patience_for_a_moment_alone(bigquery_endpoint: LocalBigQuery) -> None:
     settings = read_settings({"BIGQUERY_EMULATOR_HOST": "http://127.0.0.1:1"})
     record = Record(connect(settings), settings, patience=0.2)
     with pytest.raises(Exception, match=r"(?i)timeout|connection|retr"):

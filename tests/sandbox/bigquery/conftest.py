@@ -19,11 +19,11 @@ PATCHES = tuple(
 
 
 @pytest.fixture(scope="session")
-def client_of() -> Callable[[str], bigquery.Client]:
-    """Makes a client of the server at an address, on which the dataset `patches` exists."""
+def client_of() -> Callable[[server.LocalBigQuery], bigquery.Client]:
+    """Makes a client of a server, on which the dataset `patches` exists."""
 
-    def make(address: str) -> bigquery.Client:
-        client = connect(read_settings({"BIGQUERY_EMULATOR_HOST": address}))
+    def make(local: server.LocalBigQuery) -> bigquery.Client:
+        client = connect(read_settings(local.variables))
         client.create_dataset("patches", exists_ok=True)
         return client
 
@@ -31,15 +31,17 @@ def client_of() -> Callable[[str], bigquery.Client]:
 
 
 @pytest.fixture(scope="module")
-def patched(bigquery_endpoint: str, client_of: Callable[[str], bigquery.Client]) -> bigquery.Client:
+def patched(
+    bigquery_endpoint: server.LocalBigQuery, client_of: Callable[[server.LocalBigQuery], bigquery.Client]
+) -> bigquery.Client:
     """A client of the server with all patches."""
     return client_of(bigquery_endpoint)
 
 
 @pytest.fixture(scope="session")
 def unpatched(
-    tmp_path_factory: pytest.TempPathFactory, client_of: Callable[[str], bigquery.Client]
+    tmp_path_factory: pytest.TempPathFactory, client_of: Callable[[server.LocalBigQuery], bigquery.Client]
 ) -> Iterator[bigquery.Client]:
     """A client of a server with none of them."""
-    with server.running(tmp_path_factory.mktemp("unpatched"), skip=PATCHES) as address:
-        yield client_of(address)
+    with server.running(tmp_path_factory.mktemp("unpatched"), skip=PATCHES) as local:
+        yield client_of(local)

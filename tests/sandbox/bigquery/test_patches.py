@@ -15,6 +15,7 @@ from reporting.settings import read_settings
 from reporting.warehouse.client import connect
 from sandbox import serving
 from sandbox.bigquery import server
+from sandbox.bigquery.server import LocalBigQuery
 
 KEYS = [bigquery.SchemaField("id", "STRING", "REQUIRED"), bigquery.SchemaField("n", "INT64")]
 
@@ -197,9 +198,8 @@ print(json.dumps([*pairs, hidden, [described_modes, modes()]]))
 
 
 def test_a_lookup_by_name_finds_what_a_description_of_everything_does(tmp_path: Path) -> None:
-    with server.running(tmp_path) as address, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BIGQUERY_EMULATOR_HOST", address)
-        client = connect(read_settings())
+    with server.running(tmp_path) as local:
+        client = connect(read_settings(local.variables))
         client.create_dataset("lookup")
         for name in ("kept", "dropped", "first", "again"):
             query(
@@ -255,8 +255,8 @@ def test_a_temporary_table_is_seen_by_its_script_and_nobody_else(patched: bigque
         query(patched, "SELECT n FROM passing")
 
 
-def test_a_port_in_use_is_said_plainly(tmp_path: Path, bigquery_endpoint: str) -> None:
-    port = int(bigquery_endpoint.rsplit(":", 1)[1])
+def test_a_port_in_use_is_said_plainly(tmp_path: Path, bigquery_endpoint: LocalBigQuery) -> None:
+    port = int(bigquery_endpoint.address.rsplit(":", 1)[1])
     assert f"port {port} cannot be used" in refusal(start(port, tmp_path))
 
 

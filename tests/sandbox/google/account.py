@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
-
 from sandbox.google import AUTHORIZED_USER
+from sandbox.serving import Served
+from tests.control import client
 
 CONNECTIONS = "/v1/people/me/connections"
 GROUPS = "/v1/contactGroups"
@@ -67,9 +67,9 @@ def violations(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[s
 class Account:
     """A running stand-in, and somebody who may read its contacts."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.http = httpx.Client(base_url=address)
+    def __init__(self, served: Served) -> None:
+        self.address = served.address
+        self.http = client(served)
         self.sign_in()
 
     def sign_in(self) -> None:

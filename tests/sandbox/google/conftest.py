@@ -15,8 +15,8 @@ TODAY = "2026-03-15"
 @pytest.fixture(scope="session")
 def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """The default sample, which nobody changes."""
-    with stand_in("google", tmp_path_factory.mktemp("google"), None, "--today", TODAY) as address:
-        yield Account(address)
+    with stand_in("google", tmp_path_factory.mktemp("google"), None, "--today", TODAY) as served:
+        yield Account(served)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from sandbox.serving import stand_in
+from tests.control import client
 from tests.sandbox.google.account import Account
 
 Start = Callable[..., Account]
@@ -19,8 +19,8 @@ Person = dict[str, Any]
 @pytest.fixture(scope="module")
 def crm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     """HubSpot's sample with the same seed, and the default sizes."""
-    with stand_in("hubspot", tmp_path_factory.mktemp("hubspot"), None, "--today", "2026-03-15") as address:
-        truth = httpx.get(f"{address}/_control/truth/contacts").json()
+    with stand_in("hubspot", tmp_path_factory.mktemp("hubspot"), None, "--today", "2026-03-15") as served:
+        truth = client(served).get("/_control/truth/contacts").json()
     return {f"hubspot:{each['id']}": each["properties"] for each in truth}
 
 

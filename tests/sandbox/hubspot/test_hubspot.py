@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.serving import stand_in
+from sandbox.serving import Served, stand_in
+from tests.control import client
 
 MODIFIED = "lastmodifieddate"
 SMALL = (
@@ -32,8 +32,8 @@ PATHS = ("/crm/v3/objects", "/crm/objects/2026-09")
 class Portal:
     """A running stand-in."""
 
-    def __init__(self, address: str) -> None:
-        self.http = httpx.Client(base_url=address, headers={"Authorization": "Bearer pat-test"})
+    def __init__(self, served: Served) -> None:
+        self.http = client(served, headers={"Authorization": "Bearer pat-test"})
 
     def get(self, path: str, **query: Any) -> Any:
         return self.http.get(path, params=query).raise_for_status().json()
@@ -62,8 +62,8 @@ class Portal:
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """The default sample, which nobody changes."""
-    with stand_in("hubspot", tmp_path_factory.mktemp("hubspot"), None, "--today", "2026-03-15") as address:
-        yield Portal(address)
+    with stand_in("hubspot", tmp_path_factory.mktemp("hubspot"), None, "--today", "2026-03-15") as served:
+        yield Portal(served)
 
 
 @pytest.fixture
@@ -326,15 +326,15 @@ def test_the_limits_name_their_policy(start: Callable[..., Portal], tmp_path: Pa
 
 
 def test_faults_and_a_restart(tmp_path: Path) -> None:
-    with stand_in("hubspot", tmp_path, None, *SMALL) as address:
-        portal = Portal(address)
+    with stand_in("hubspot", tmp_path, None, *SMALL) as served:
+        portal = Portal(served)
         portal.post("/_control/faults", [{"kind": "status", "status": 503, "times": 1, "path": "contacts"}])
         assert portal.http.get("/crm/v3/objects/contacts").status_code == 503
         made = portal.post("/crm/v3/objects/contacts", {"properties": {"email": "new@example.com"}})
         before = portal.truth()
         assert portal.get("/_control/requests")["GET /crm/v3/objects/contacts"] == 1
-    with stand_in("hubspot", tmp_path) as address:
-        assert Portal(address).truth() == before
+    with stand_in("hubspot", tmp_path) as served:
+        assert Portal(served).truth() == before
         assert before[made["id"]]["properties"]["email"] == "new@example.com"
     with (
         pytest.raises(RuntimeError, match="was filled with seed 1 and not 2"),

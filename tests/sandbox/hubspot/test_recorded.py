@@ -37,9 +37,9 @@ def test_every_key_path_and_value_type_of_real_lists_occurs(kind: str, tmp_path:
         for each in paths(json.loads((RECORDED / f"{kind}.json").read_text()))
         if each[0].startswith(".results")
     }
-    with stand_in("hubspot", tmp_path) as address:
+    with stand_in("hubspot", tmp_path) as served:
         answer = httpx.get(
-            f"{address}/crm/v3/objects/{kind}",
+            f"{served.address}/crm/v3/objects/{kind}",
             params={"limit": 100, "properties": "email,phone,name,industry,amount,closedate"},
             headers={"Authorization": "Bearer pat-test"},
         )

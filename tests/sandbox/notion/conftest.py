@@ -9,7 +9,8 @@ import httpx
 import pytest
 from notion_client import Client
 
-from sandbox.serving import stand_in
+from sandbox.serving import Served, stand_in
+from tests.control import client
 
 TODAY = "2026-03-15"
 
@@ -17,9 +18,9 @@ TODAY = "2026-03-15"
 class StandIn:
     """A running stand-in, with Notion's own client and plain HTTP."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.http = httpx.Client(base_url=address, headers=self.headers())
+    def __init__(self, served: Served) -> None:
+        self.address = served.address
+        self.http = client(served, headers=self.headers())
         self.client = self.client_of("2025-09-03")
         self._source_ids: dict[str, str] = {}
 
@@ -60,16 +61,16 @@ class StandIn:
 @pytest.fixture(scope="session")
 def notion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """A year of habits that nobody changes."""
-    with stand_in("notion", tmp_path_factory.mktemp("notion"), None, "--today", TODAY) as address:
-        yield StandIn(address)
+    with stand_in("notion", tmp_path_factory.mktemp("notion"), None, "--today", TODAY) as served:
+        yield StandIn(served)
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """A month of habits that the tests of one module change, each so that the others do not mind."""
     folder = tmp_path_factory.mktemp("own")
-    with stand_in("notion", folder, None, "--today", TODAY, "--days", "30") as address:
-        yield StandIn(address)
+    with stand_in("notion", folder, None, "--today", TODAY, "--days", "30") as served:
+        yield StandIn(served)
 
 
 @pytest.fixture

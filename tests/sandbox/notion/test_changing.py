@@ -12,6 +12,7 @@ import pytest
 from reporting.sources.http import Policy
 from reporting.sources.notion import NotionSource
 from sandbox import serving
+from sandbox.guard import token_of
 from tests.sandbox.notion.conftest import TODAY, StandIn
 
 Start = Callable[..., StandIn]
@@ -113,13 +114,13 @@ def test_changes_and_today_survive_a_crash(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert f"today is {TODAY}" in process.stdout.readline()
         # The listening socket is bound before the sentence is printed.
-        notion = StandIn(f"http://127.0.0.1:{port}")
+        notion = StandIn(serving.Served(f"http://127.0.0.1:{port}", token_of(tmp_path)))
         page = create(notion, Name={"title": [{"text": {"content": "kept"}}]})
     finally:
         process.kill()
         process.communicate()
-    with serving.stand_in("notion", tmp_path) as address:
-        again = StandIn(address)
+    with serving.stand_in("notion", tmp_path) as served:
+        again = StandIn(served)
         assert (
             again.client.pages.retrieve(page["id"])["properties"]["Name"]["title"][0]["plain_text"] == "kept"
         )
