@@ -1,14 +1,19 @@
-"""Stands before every request to Airflow's web server: keeps what is internal inside, and counts who asks for tokens.
+"""Stands before every request to Airflow's web server: keeps what is internal inside, keeps pages of other origins out, and
+counts who asks for tokens.
 
 - `/execution` is for Airflow's own tasks. One api-server serves it and the web interface, since a second process
   would cost more than 200 MB, so here it exists only for connections that were made to 127.0.0.1, or to the address in
-  REPORTING_INTERNAL_ADDRESS, by a client that no proxy speaks for. Where a connection arrived is a fact of the socket,
-  which no header changes.
+  REPORTING_INTERNAL_ADDRESS, by a client that no proxy and no browser speaks for. Where a connection arrived is a fact of
+  the socket, which no header changes.
+- A page of another origin may lead here, and may not act here: the browser says of each request which page caused it. A
+  connection to 127.0.0.1 that no proxy speaks for also has to name this machine as its host, since a page's own name can be
+  led here (DNS rebinding).
 - Flask-AppBuilder limits the form of its sign-in, and not the tokens of the API: those are limited here, by client
   address. Behind a front end that address is right only with FORWARDED_ALLOW_IPS, which `script/start` sets.
 - Every answer gets the headers that tell a browser to stay strict.
 
 https://asgi.readthedocs.io/en/latest/specs/www.html#http-connection-scope
+https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header
 """
 
 import os
@@ -16,6 +21,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -27,7 +33,16 @@ INTERNAL = "/execution"
 # The address of this machine at which workers on other machines ask, instead of this machine alone.
 INTERNAL_ADDRESS = "REPORTING_INTERNAL_ADDRESS"
 LOOPBACK = "127.0.0.1"
+# Names of this machine that no page can take for its own.
+OWN_NAMES = (LOOPBACK, "localhost", "::1")
+BASE_URL = "AIRFLOW__API__BASE_URL"
 FORWARDING_HEADERS = (b"forwarded", b"via", b"x-real-ip")
+OTHER_SITES = (b"cross-site", b"same-site")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+FOREIGN = (
+    b'{"detail":"Refused: the request comes from a page of another origin, or by a name that is not this server\'s. '
+    b'AIRFLOW__API__BASE_URL says by which name it is asked."}'
+)
 LIMITED = "/auth/token"
 LIMIT = 10
 WINDOW_SECONDS = 60.0
@@ -47,17 +62,22 @@ class Guard:
         self._app = app
         self._clock = clock
         self._inside = {LOOPBACK, os.environ.get(INTERNAL_ADDRESS) or LOOPBACK}
+        public = urlsplit(os.environ.get(BASE_URL, "")).hostname
+        self._names = {*OWN_NAMES, *self._inside, *([public] if public else [])}
         # When each client asked last; the ones that asked longest ago come first.
         self._asked: OrderedDict[str, list[float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 404 or 429, or pass the request on."""
+        """Answer 403, 404 or 429, or pass the request on."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         path = _path(scope)
         if _is_under(path, INTERNAL) and not self._is_internal(scope):
             await _refuse(scope, send, 404, b'{"detail":"Not Found"}')
+            return
+        if self._is_foreign(scope):
+            await _refuse(scope, send, 403, FOREIGN)
             return
         if _is_under(path, LIMITED) and scope.get("method") == "POST":
             wait = self._seconds_to_wait(_client(scope))
@@ -77,10 +97,20 @@ class Guard:
         await self._app(scope, receive, with_headers)
 
     def _is_internal(self, scope: Scope) -> bool:
-        server = scope.get("server") or ("", 0)
-        headers = (name for name, _ in scope["headers"])
-        is_forwarded = any(name.startswith(b"x-forwarded") or name in FORWARDING_HEADERS for name in headers)
-        return server[0] in self._inside and not is_forwarded
+        is_of_browser = bool(_given(scope, b"origin") or _given(scope, b"sec-fetch-site"))
+        return _arrived_at(scope) in self._inside and not _is_forwarded(scope) and not is_of_browser
+
+    def _is_foreign(self, scope: Scope) -> bool:
+        """Whether a page of another origin asks for something that it could not lead a person to."""
+        sites = _given(scope, b"sec-fetch-site")
+        if scope.get("method") not in SAFE_METHODS and any(site in OTHER_SITES for site in sites):
+            return True
+        if _arrived_at(scope) not in OWN_NAMES or _is_forwarded(scope):
+            return False
+        hosts = _given(scope, b"host")
+        if len(hosts) != 1 or _name(b"//" + hosts[0]) not in self._names:
+            return True
+        return any(origin.partition(b"://")[2] != hosts[0] for origin in _given(scope, b"origin"))
 
     def _seconds_to_wait(self, client: str) -> float:
         now = self._clock()
@@ -92,6 +122,30 @@ class Guard:
         while len(self._asked) > MOST_CLIENTS:
             self._asked.popitem(last=False)
         return wait
+
+
+def _given(scope: Scope, name: bytes) -> list[bytes]:
+    """The values of a header in lower case."""
+    return [value.lower() for each, value in scope["headers"] if each.lower() == name]
+
+
+def _arrived_at(scope: Scope) -> str:
+    """The address of this machine at which the connection arrived."""
+    server = scope.get("server")
+    return str(server[0]) if server else ""
+
+
+def _is_forwarded(scope: Scope) -> bool:
+    names = (name.lower() for name, _ in scope["headers"])
+    return any(name.startswith(b"x-forwarded") or name in FORWARDING_HEADERS for name in names)
+
+
+def _name(address: bytes) -> str | None:
+    """The host of an address; None where there is none."""
+    try:
+        return urlsplit(address.decode("latin-1")).hostname
+    except ValueError:
+        return None
 
 
 def _path(scope: Scope) -> str:

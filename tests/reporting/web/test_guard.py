@@ -18,8 +18,12 @@ async def airflow(scope: Scope, receive: Receive, send: Send) -> None:
 
 def ask(guard: Guard, path: str, **more: Any) -> tuple[int, dict[str, str]]:
     """The status and the headers of the answer."""
-    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "scheme": "http"}
+    scope = {"type": "http", "method": "GET", "path": path, "scheme": "http"}
     scope |= {"server": ("127.0.0.1", 8000), "client": ("127.0.0.1", 50000), **more}
+    headers = list(more.get("headers", ()))
+    if not any(name == b"host" for name, _ in headers):
+        headers.append((b"host", b"127.0.0.1:8000"))
+    scope["headers"] = headers
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -43,6 +47,10 @@ def ask(guard: Guard, path: str, **more: Any) -> tuple[int, dict[str, str]]:
         ("/execution/health", {"headers": [(b"x-forwarded-for", b"127.0.0.1")]}, 404),
         ("/execution/health", {"headers": [(b"x-forwarded-proto", b"https")]}, 404),
         ("/execution/health", {"headers": [(b"forwarded", b"for=127.0.0.1")]}, 404),
+        # A browser is no task.
+        ("/execution/health", {"headers": [(b"origin", b"http://127.0.0.1:8000")]}, 404),
+        ("/execution/health", {"headers": [(b"sec-fetch-site", b"same-origin")]}, 404),
+        ("/execution/health", {"headers": [(b"host", b"evil.example:8000")]}, 403),
         ("/execution", {"server": ("10.0.0.4", 8000)}, 404),
         ("/base/execution/health", {"server": ("10.0.0.4", 8000), "root_path": "/base"}, 404),
         ("/executions", {"server": ("10.0.0.4", 8000)}, 200),
@@ -63,6 +71,61 @@ def test_execution_is_for_workers_at_the_internal_address_and_not_for_the_front_
     assert ask(guard, "/execution/health")[0] == 200
     assert ask(guard, "/execution/health", headers=[(b"x-forwarded-for", b"10.0.0.5")], **inside)[0] == 404
     assert ask(guard, "/execution/health", server=("203.0.113.7", 8000))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("GET", {"host": "127.0.0.1:8000"}, 200),
+        ("POST", {"host": "localhost:9000"}, 200),
+        ("GET", {"host": "[::1]:8000"}, 200),
+        ("POST", {"host": "REPORTING.example"}, 200),
+        (
+            "POST",
+            {"host": "localhost:8000", "origin": "http://localhost:8000", "sec-fetch-site": "same-origin"},
+            200,
+        ),
+        ("GET", {"host": "localhost:8000", "sec-fetch-site": "none"}, 200),
+        # A link on another page leads a person here.
+        ("GET", {"host": "localhost:8000", "sec-fetch-site": "cross-site"}, 200),
+        ("POST", {"host": "localhost:8000", "sec-fetch-site": "cross-site"}, 403),
+        ("PATCH", {"host": "localhost:8000", "sec-fetch-site": "same-site"}, 403),
+        ("DELETE", {"host": "localhost:8000", "Sec-Fetch-Site": "Cross-Site"}, 403),
+        ("POST", {"host": "localhost:8000", "origin": "http://localhost:3000"}, 403),
+        ("GET", {"host": "localhost:8000", "origin": "null"}, 403),
+        # Names that are led to this machine.
+        ("GET", {"host": "evil.example"}, 403),
+        ("GET", {"host": "evil.example:8000"}, 403),
+        ("GET", {"host": "127.0.0.1.evil.example"}, 403),
+        ("GET", {"host": "localhost:8000@evil.example"}, 403),
+        ("GET", {"host": ""}, 403),
+        ("GET", {"host": "["}, 403),
+        # A front end on this machine says for whom it asks, and has names of its own.
+        ("POST", {"host": "other.example", "x-forwarded-for": "203.0.113.7"}, 200),
+        (
+            "POST",
+            {"host": "other.example", "x-forwarded-for": "203.0.113.7", "sec-fetch-site": "cross-site"},
+            403,
+        ),
+    ],
+)
+def test_a_page_of_another_origin_does_nothing_here(
+    method: str, headers: dict[str, str], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://reporting.example/airflow")
+    given = [(name.encode(), value.encode()) for name, value in headers.items()]
+    assert ask(Guard(airflow), "/api/v2/dags", method=method, headers=given)[0] == status
+
+
+def test_whoever_asks_from_another_machine_may_name_it_as_he_likes() -> None:
+    """A platform's probe, for one, asks by an address."""
+    inside = {"server": ("10.0.0.4", 8000), "headers": [(b"host", b"169.254.130.2:8000")]}
+    assert ask(Guard(airflow), "/reporting/health", **inside)[0] == 200
+    foreign = [(b"host", b"reporting.example"), (b"sec-fetch-site", b"cross-site")]
+    assert (
+        ask(Guard(airflow), "/api/v2/dags", method="POST", server=("10.0.0.4", 8000), headers=foreign)[0]
+        == 403
+    )
 
 
 def test_tokens_are_limited_by_client_and_only_when_asked_for() -> None:
