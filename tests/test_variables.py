@@ -11,6 +11,7 @@ from reporting import alerts
 from reporting.commands import production
 from reporting.entities import ENTITIES
 from reporting.settings import ROOT, read_settings
+from sandbox.bigquery.server import LocalBigQuery
 from tests.production_server import environment
 
 NAME = re.compile(r"\b(?:REPORTING|AIRFLOW|BIGQUERY|GOOGLE|FORWARDED)_[A-Z0-9_]*[A-Z0-9]\b")
@@ -80,7 +81,12 @@ def test_what_the_documents_name_is_read() -> None:
 
 
 def test_what_is_read_is_in_the_documents(tmp_path: Path) -> None:
-    given = environment("postgresql://owner:secret@127.0.0.1/airflow", tmp_path, "http://127.0.0.1:1", 8000)
+    given = environment(
+        "postgresql://owner:secret@127.0.0.1/airflow",
+        tmp_path,
+        LocalBigQuery("http://127.0.0.1:1", "no token"),
+        8000,
+    )
     derived = set(production.environment(given, production.check(given), "127.0.0.1")) - set(given)
     assert in_code() - WITHIN - OTHER_WORDS - REFUSED - derived - in_documents() == set()
 

@@ -9,6 +9,7 @@ import pytest
 
 from reporting.commands import production
 from reporting.settings import ROOT
+from sandbox.bigquery.server import LocalBigQuery
 from tests.production_server import environment
 
 URL = "postgresql://owner:database-password@db.example:5432/airflow?sslmode=verify-full"
@@ -16,7 +17,7 @@ URL = "postgresql://owner:database-password@db.example:5432/airflow?sslmode=veri
 
 @pytest.fixture
 def given(tmp_path: Path) -> dict[str, str]:
-    return environment(URL, tmp_path, "http://127.0.0.1:1", 8000)
+    return environment(URL, tmp_path, LocalBigQuery("http://127.0.0.1:1", "no token"), 8000)
 
 
 def findings(given: Mapping[str, str]) -> dict[str, str]:
