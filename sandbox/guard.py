@@ -10,9 +10,11 @@ answers once its own name leads to 127.0.0.1 (DNS rebinding). So a request is re
 - does not carry the server's token, wherever one is needed.
 """
 
+import errno
 import hmac
 import json
 import os
+import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
@@ -26,6 +28,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 TOKEN_FILE = "token"  # noqa: S105
 TOKEN_BYTES = 32
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 HOSTS = ("127.0.0.1", "localhost")
 # What a browser says of a request that no page of another origin has caused.
 OWN_SITES = (b"same-origin", b"none")
@@ -34,24 +37,45 @@ OWN_SITES = (b"same-origin", b"none")
 def token_of(folder: Path) -> str:
     """The token of the server that keeps its data in `folder`, from a file of mode 0600; made when there is none.
 
-    A restart keeps it, so that a client goes on where the server was killed. A file that others can read, or that was cut
-    off, is replaced by a new one.
+    The folder becomes this user's alone, also one that was there before. A restart keeps the token, so that a client goes on
+    where the server was killed. A file that others can read or have made, or that was cut off, is replaced by a new one. Raises
+    `OSError` for a folder that is not this user's or cannot be written.
     """
-    path = folder / TOKEN_FILE
-    try:
-        token = path.read_text(encoding="ascii").strip()
-        if len(token) >= TOKEN_BYTES and not path.stat().st_mode & 0o077:
-            return token
-    except (FileNotFoundError, UnicodeDecodeError):
-        pass
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    part = path.with_name(f"{TOKEN_FILE}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(token)
-    part.replace(path)
-    return token
+    folder.chmod(0o700)
+    path = folder / TOKEN_FILE
+    while True:
+        try:
+            token = _kept(path)
+        except FileNotFoundError:
+            token = None
+        if token:
+            return token
+        part = path.with_name(f"{TOKEN_FILE}.{secrets.token_hex(4)}.part")
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(TOKEN_BYTES))
+        try:
+            # Unlike a rename it never takes the place of one that another process has made just now.
+            os.link(part, path)
+        except FileExistsError:
+            if not _kept(path):
+                path.unlink()
+        finally:
+            part.unlink()
+
+
+def _kept(path: Path) -> str | None:
+    """The token in a file; None when it may not be used. Raises `OSError` when there is none."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None
+        raise
+    with open(file, encoding="ascii", errors="replace") as opened:
+        found, token = os.fstat(file), opened.read(200)
+    is_own = found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return token if is_own and TOKEN.fullmatch(token) else None
 
 
 class Guard:

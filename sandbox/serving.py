@@ -26,6 +26,10 @@ class Served(NamedTuple):
     address: str
     token: str
 
+    def __repr__(self) -> str:
+        """Without the token, since what is shown of an error shows its arguments."""
+        return f"{type(self).__name__}({self.address})"
+
 
 def free_port() -> int:
     """A port that is free now."""
@@ -87,12 +91,14 @@ def stand_in(name: str, data: Path, port: int | None = None, *arguments: str) ->
 
 def _await(address: str, token: str, module: str, process: subprocess.Popen[bytes], log: Path) -> None:
     pause = threading.Event()
+    # No proxy is asked for this machine, and none gets the token.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})  # noqa: S310
     for _ in range(START_SECONDS * 5):
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(request, timeout=5):  # noqa: S310
+            with opener.open(request, timeout=5):
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             pause.wait(0.2)

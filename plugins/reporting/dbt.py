@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from reporting.settings import EMULATOR_HOST, ROOT, Settings
+from reporting.settings import EMULATOR_HOST, LOOPBACK, ROOT, Settings
 
 PROJECT = ROOT / "dbt"
 EXECUTABLE = ROOT / ".venv" / "dbt" / "bin" / "dbt"
@@ -100,6 +100,9 @@ def environment(
         passed[EMULATOR_HOST] = settings.emulator_host
         # dbt hides the values of variables with that name.
         passed["DBT_ENV_SECRET_EMULATOR_TOKEN"] = settings.emulator_token or "none"
+        # A proxy of the environment is not for this machine, and would get the token.
+        for name in ("NO_PROXY", "no_proxy"):
+            passed[name] = ",".join(filter(None, (passed.get(name), *LOOPBACK)))
     if keyfile:
         passed |= {"REPORTING_DBT_METHOD": "service-account", "GOOGLE_APPLICATION_CREDENTIALS": keyfile}
     return passed

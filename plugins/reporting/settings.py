@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from reporting.files import is_bucket
@@ -21,6 +22,7 @@ EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST"
 EMULATOR_TOKEN = "BIGQUERY_EMULATOR_TOKEN"  # noqa: S105
 # In the state folder, where the local BigQuery keeps its data and its token.
 LOCAL_BIGQUERY = "bigquery"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class SettingError(ValueError):
@@ -44,9 +46,9 @@ class Settings:
 
     `default_region` is the country of telephone numbers that name none, by its two letters. `hubspot_version` is that of
     HubSpot's API: `v3`, or a year and month as in its dated paths. `emulator_host` is the address of a local BigQuery
-    (None: the real one), and `emulator_token` what it asks for. `names` says, by raw table, what an entity is called in its source where that differs from the
-    default (a name, an id, or `none`), `date_properties` which property dates its rows, and `columns` what columns of a sheet
-    are called in it (`date=Datum, amount=Betrag`).
+    (None: the real one), and `emulator_token` what it asks for. `names` says, by raw table, what an entity is called in its
+    source where that differs from the default (a name, an id, or `none`), `date_properties` which property dates its rows, and
+    `columns` what columns of a sheet are called in it (`date=Datum, amount=Betrag`).
 
     `first_weekday` is the day with which weeks begin, 0 for Monday. `summary_emails` get the week's summary, `csv_emails`
     the marts; `mail_limit` is how large a letter may be as it travels. `export_uri` is the folder or bucket that marts are
@@ -223,9 +225,20 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _emulator_token(environment: Mapping[str, str], state: Path) -> str | None:
-    """The token of the environment, or else of the local BigQuery in the state folder; None when there is neither."""
+    """The token of the environment, or else of the local BigQuery in the state folder; None when there is neither.
+
+    The one in the folder is of a server on this machine, and is not for any other.
+    """
     if given := environment.get(EMULATOR_TOKEN):
         return given
+    try:
+        host = urlsplit(environment.get(EMULATOR_HOST, "")).hostname
+    except ValueError:
+        raise SettingError(
+            f"{EMULATOR_HOST} is no address; it takes one such as http://127.0.0.1:9050."
+        ) from None
+    if host not in LOOPBACK:
+        return None
     path = state / LOCAL_BIGQUERY / "token"
     try:
         return path.read_text(encoding="ascii").strip() or None

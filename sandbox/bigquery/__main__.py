@@ -39,8 +39,13 @@ def main() -> int:
 
     # What it keeps is for this user alone.
     os.umask(0o077)
-    token = token_of(options.data.resolve())
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        token = token_of(options.data.resolve())
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return _refuse(
+            f"{options.data} cannot be used ({error}). Choose another folder, or mend its permissions."
+        )
     # DuckDB keeps its extensions in HOME: a private one leaves the owner's alone.
     os.environ["HOME"] = str(home)
 

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import duckdb
 
+from sandbox.bigquery.confined import connect, lock, text
+
 # BigQuery lets one look back at a table for seven days; here that costs a file a statement.
 SNAPSHOTS_KEPT = timedelta(days=1)
 JOBS_KEPT = timedelta(days=7)
@@ -40,22 +42,27 @@ def compact(
     What cannot be compacted is named on standard error and stays as it is: slow is better than absent. Raises
     `DataError` when a file cannot be opened at all, for one because another process has it open.
     """
+    data = data.resolve()
     jobs = data / "emulator.duckdb"
     if jobs.exists():
-        with _attached(f"{_text(jobs)} AS emulator") as connection:
+        with _attached(data, f"{text(jobs)} AS emulator") as connection:
             _expire_jobs(connection, jobs_kept, newest_jobs_kept)
     for catalogue in sorted(data.glob("*.ducklake")):
         # The same folder as local-bigquery gives: a lake opens with no other.
         folder = f"{catalogue.with_suffix('')}/"
-        with _attached(f"{_text(catalogue)} AS catalogue") as connection:
+        with _attached(data, f"{text(catalogue)} AS catalogue") as connection:
             _follow(connection, folder)
-        with _attached(f"{_text(f'ducklake:{catalogue}')} AS lake (DATA_PATH {_text(folder)})") as connection:
+        with _attached(
+            data, f"{text(f'ducklake:{catalogue}')} AS lake (DATA_PATH {text(folder)})"
+        ) as connection:
             _compact_lake(connection, snapshots_kept)
 
 
 @contextmanager
-def _attached(source: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+def _attached(folder: Path, source: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    # What is in the folder may have been written by a statement, and names files that are deleted here.
+    with connect(folder, config={"TimeZone": "UTC"}) as connection:
+        lock(connection)
         try:
             connection.execute(f"ATTACH {source}")
         except duckdb.Error as error:
@@ -114,7 +121,3 @@ def _expire_jobs(connection: duckdb.DuckDBPyConnection, kept: timedelta, newest_
         connection.execute(f'DROP TABLE emulator._results."{quoted}"')
     connection.execute("COMMIT")
     connection.execute("CHECKPOINT emulator")
-
-
-def _text(value: object) -> str:
-    return "'" + str(value).replace("'", "''") + "'"

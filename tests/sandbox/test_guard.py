@@ -6,6 +6,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -260,7 +261,7 @@ def test_another_user_of_the_machine_gets_nothing(
 def test_a_token_outlives_a_restart_and_one_that_others_can_read_does_not(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     first = token_of(folder)
-    assert len(first) >= 43
+    assert len(first) == 43
     assert token_of(folder) == first
     path = folder / "token"
     assert (folder.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
@@ -268,10 +269,52 @@ def test_a_token_outlives_a_restart_and_one_that_others_can_read_does_not(tmp_pa
     second = token_of(folder)
     assert second != first
     assert path.stat().st_mode & 0o777 == 0o600
-    for broken in (b"", b"short", b"\xff" * 50):
+    for broken in (b"", b"short", b"\xff" * 50, b"a" * 43 + b"\n" + b"b" * 43, b"a b" * 20):
         path.write_bytes(broken)
         assert token_of(folder) not in (first, second, broken.decode(errors="replace"))
     assert [each.name for each in folder.iterdir()] == ["token"]
+
+
+def test_a_token_that_somebody_else_placed_is_not_taken(tmp_path: Path) -> None:
+    known = tmp_path / "known"
+    known.write_text("k" * 43)
+    known.chmod(0o600)
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    (folder / "token").symlink_to(known)
+    assert token_of(folder) != "k" * 43
+    assert known.read_text() == "k" * 43
+    # A folder from before there were tokens becomes its owner's alone.
+    assert folder.stat().st_mode & 0o777 == 0o700
+    (folder / "token").unlink()
+    (folder / "token").mkdir()
+    with pytest.raises(IsADirectoryError):
+        token_of(folder)
+
+
+def test_all_who_begin_at_once_have_one_token(tmp_path: Path) -> None:
+    for number in range(10):
+        with ThreadPoolExecutor(8) as pool:
+            found = set(pool.map(token_of, [tmp_path / str(number)] * 8))
+        assert len(found) == 1
+
+
+def test_the_token_is_not_shown_and_goes_to_this_machine_alone(
+    servers: dict[str, Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = servers["bigquery"].served
+    assert served.token not in f"{served!r} {served} {servers!r}"
+    state = {"REPORTING_STATE": str(servers["bigquery"].folder.parent)}
+    for elsewhere in ("http://bigquery.example:9050", "http://127.0.0.1.evil.example:9050", "no address"):
+        assert read_settings({**state, "BIGQUERY_EMULATOR_HOST": elsewhere}).emulator_token is None
+    # A proxy of the environment is not asked for this machine.
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    list(connect(read_settings({**state, "BIGQUERY_EMULATOR_HOST": served.address})).list_datasets())
+    with stand_in("notion", tmp_path / "notion", None, "--days", "2"):
+        pass
 
 
 def test_the_client_says_what_to_do_without_the_token(servers: dict[str, Server], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from google.api_core.exceptions import Conflict
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import GoogleAuthError
+from google.auth.transport.requests import AuthorizedSession
 from google.cloud import bigquery
 
 from reporting.settings import Settings
@@ -41,12 +42,17 @@ class LocalCredentials(AnonymousCredentials):
 
 def connect(settings: Settings, credentials: Credentials | None = None) -> bigquery.Client:
     """A client whose every query carries the byte cap. The local BigQuery takes its own token alone."""
+    session = None
     if settings.emulator_host:
         credentials = LocalCredentials(settings.emulator_token)
+        session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+        # A proxy of the environment is not for this machine, and would get the token.
+        session.trust_env = False
     return bigquery.Client(
         project=settings.project,
         location=settings.location,
         credentials=credentials,
+        _http=session,
         client_options={"api_endpoint": settings.emulator_host} if settings.emulator_host else None,
         default_query_job_config=bigquery.QueryJobConfig(maximum_bytes_billed=settings.maximum_bytes_billed),
     )

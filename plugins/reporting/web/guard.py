@@ -6,8 +6,8 @@ counts who asks for tokens.
   REPORTING_INTERNAL_ADDRESS, by a client that no proxy and no browser speaks for. Where a connection arrived is a fact of
   the socket, which no header changes.
 - A page of another origin may lead here, and may not act here: the browser says of each request which page caused it. A
-  connection to 127.0.0.1 that no proxy speaks for also has to name this machine as its host, since a page's own name can be
-  led here (DNS rebinding).
+  connection to this machine's own address also has to name this machine, or the name in AIRFLOW__API__BASE_URL, since the
+  name of a page can be led here (DNS rebinding); such a page can send any header but `Host` and those of the browser's own.
 - Flask-AppBuilder limits the form of its sign-in, and not the tokens of the API: those are limited here, by client
   address. Behind a front end that address is right only with FORWARDED_ALLOW_IPS, which `script/start` sets.
 - Every answer gets the headers that tell a browser to stay strict.
@@ -20,6 +20,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,8 +34,7 @@ INTERNAL = "/execution"
 # The address of this machine at which workers on other machines ask, instead of this machine alone.
 INTERNAL_ADDRESS = "REPORTING_INTERNAL_ADDRESS"
 LOOPBACK = "127.0.0.1"
-# Names of this machine that no page can take for its own.
-OWN_NAMES = (LOOPBACK, "localhost", "::1")
+DEFAULT_PORTS = {"http": 80, "https": 443}
 BASE_URL = "AIRFLOW__API__BASE_URL"
 FORWARDING_HEADERS = (b"forwarded", b"via", b"x-real-ip")
 OTHER_SITES = (b"cross-site", b"same-site")
@@ -62,8 +62,7 @@ class Guard:
         self._app = app
         self._clock = clock
         self._inside = {LOOPBACK, os.environ.get(INTERNAL_ADDRESS) or LOOPBACK}
-        public = urlsplit(os.environ.get(BASE_URL, "")).hostname
-        self._names = {*OWN_NAMES, *self._inside, *([public] if public else [])}
+        self._public = _host(os.environ.get(BASE_URL, ""))[0]
         # When each client asked last; the ones that asked longest ago come first.
         self._asked: OrderedDict[str, list[float]] = OrderedDict()
 
@@ -105,12 +104,31 @@ class Guard:
         sites = _given(scope, b"sec-fetch-site")
         if scope.get("method") not in SAFE_METHODS and any(site in OTHER_SITES for site in sites):
             return True
-        if _arrived_at(scope) not in OWN_NAMES or _is_forwarded(scope):
+        if not _is_loopback(_arrived_at(scope)):
             return False
         hosts = _given(scope, b"host")
-        if len(hosts) != 1 or _name(b"//" + hosts[0]) not in self._names:
+        if len(hosts) != 1 or not self._is_own(_host(f"//{hosts[0].decode('latin-1')}")[0]):
             return True
-        return any(origin.partition(b"://")[2] != hosts[0] for origin in _given(scope, b"origin"))
+        origins = [] if _is_forwarded(scope) else _given(scope, b"origin")
+        return not all(
+            self._is_same(origin.decode("latin-1"), hosts[0].decode("latin-1")) for origin in origins
+        )
+
+    def _is_own(self, name: str | None) -> bool:
+        """Whether a host's name is one that no page can take for its own: an address, this machine's name, or the public one."""
+        if name is None:
+            return False
+        return name in ("localhost", self._public) or _is_address(name)
+
+    def _is_same(self, origin: str, host: str) -> bool:
+        """Whether a page of that origin is one of this server."""
+        scheme = origin.partition("://")[0]
+        port = DEFAULT_PORTS.get(scheme)
+        name, given = _host(origin)
+        if name is not None and name == self._public:
+            return True
+        own_name, own_port = _host(f"//{host}")
+        return name is not None and (name, given or port) == (own_name, own_port or port)
 
     def _seconds_to_wait(self, client: str) -> float:
         now = self._clock()
@@ -140,12 +158,31 @@ def _is_forwarded(scope: Scope) -> bool:
     return any(name.startswith(b"x-forwarded") or name in FORWARDING_HEADERS for name in names)
 
 
-def _name(address: bytes) -> str | None:
-    """The host of an address; None where there is none."""
+def _host(address: str) -> tuple[str | None, int | None]:
+    """The host and the port of an address; None for each that it does not name."""
     try:
-        return urlsplit(address.decode("latin-1")).hostname
+        parts = urlsplit(address)
+        return (parts.hostname or "").rstrip(".") or None, parts.port
     except ValueError:
-        return None
+        return None, None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(address: str) -> bool:
+    """Whether an address is this machine's own, also as IPv6 writes one of IPv4."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return bool((mapped or found).is_loopback)
 
 
 def _path(scope: Scope) -> str:

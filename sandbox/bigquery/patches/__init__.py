@@ -15,6 +15,7 @@ from sandbox.bigquery.patches import (
     gzip_upload,
     literal_options,
     merge_in_transaction,
+    own_language,
     partition_decorator,
     required_columns,
     set_struct,
@@ -24,6 +25,7 @@ from sandbox.bigquery.patches import (
 ALL: dict[str, Callable[[], None]] = {
     "extensions": extensions.apply,
     "confinement": confinement.apply,
+    "own_language": own_language.apply,
     "catalog_lookup": catalog_lookup.apply,
     "ctas_destination": ctas_destination.apply,
     "set_struct": set_struct.apply,

@@ -1,13 +1,14 @@
 """A statement reads and writes the server's data folder alone.
 
 local-bigquery 0.4.0 lets a statement read and write every file that its user can (`EXPORT DATA` to a path, `read_text`, a load
-from `file://`), and load DuckDB's extensions, one of which speaks to the network. Here DuckDB is confined once everything is
-attached: https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview. What the package itself opens is confined
-likewise, and so is a project's name, which becomes a part of a path and of a statement. Drop it when upstream confines itself.
+from `file://`), and load DuckDB's extensions, one of which speaks to the network. Here each of its connections is confined
+before anything is attached. What the package itself opens is confined likewise, and so is a project's name, which becomes a part
+of a path and of a statement. Drop it when upstream confines itself.
 """
 
 import functools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from local_bigquery.app import PROJECT_ID
@@ -16,15 +17,7 @@ from local_bigquery.errors import BigQueryError
 from local_bigquery.jobs import storage
 from local_bigquery.settings import settings
 
-# In this order: what is locked cannot be set.
-CONFINED = (
-    "SET autoinstall_known_extensions = false",
-    "SET autoload_known_extensions = false",
-    # A statement names no variable of the server's own code.
-    "SET python_enable_replacements = false",
-    "SET enable_external_access = false",
-    "SET lock_configuration = true",
-)
+from sandbox.bigquery import confined
 
 
 def apply() -> None:
@@ -33,14 +26,13 @@ def apply() -> None:
     settings.gcs_local_root = settings.storage_emulator_host = None
     connect, attach, local = database._connect, database._attach, storage._local
 
+    def connect_within(*arguments: Any, **options: Any) -> Any:
+        return confined.connect(settings.data_dir.resolve(), *arguments, **options)
+
     @functools.cache
-    def confined() -> Any:
+    def locked() -> Any:
         connection = connect()
-        folder = settings.data_dir.resolve()
-        connection.execute(f"SET temp_directory = {storage.literal(str(folder / 'spill'))}")
-        connection.execute(f"SET allowed_directories = [{storage.literal(f'{folder}/')}]")
-        for statement in CONFINED:
-            connection.execute(statement)
+        confined.lock(connection)
         return connection
 
     def attach_named(connection: Any, project_id: str) -> None:
@@ -57,6 +49,7 @@ def apply() -> None:
             )
         return path
 
-    database._connect = confined
+    database.duckdb = SimpleNamespace(connect=connect_within)
+    database._connect = locked
     database._attach = attach_named
     storage._local = local_within

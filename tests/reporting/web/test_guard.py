@@ -98,15 +98,22 @@ def test_execution_is_for_workers_at_the_internal_address_and_not_for_the_front_
         ("GET", {"host": "evil.example:8000"}, 403),
         ("GET", {"host": "127.0.0.1.evil.example"}, 403),
         ("GET", {"host": "localhost:8000@evil.example"}, 403),
+        ("GET", {"host": "localhost.:8000"}, 200),
+        ("POST", {"host": "192.168.1.7:8000"}, 200),
+        # A proxy on this machine that puts its own idea of a host, or a port that goes without saying.
+        ("POST", {"host": "127.0.0.1:8000", "origin": "https://reporting.example"}, 200),
+        ("POST", {"host": "reporting.example:443", "origin": "https://reporting.example"}, 200),
         ("GET", {"host": ""}, 403),
         ("GET", {"host": "["}, 403),
-        # A front end on this machine says for whom it asks, and has names of its own.
-        ("POST", {"host": "other.example", "x-forwarded-for": "203.0.113.7"}, 200),
+        # A page whose name was led here can add what a front end adds.
+        ("GET", {"host": "evil.example:8000", "x-forwarded-for": "203.0.113.7"}, 403),
+        ("POST", {"host": "evil.example:8000", "x-real-ip": "x", "sec-fetch-site": "same-origin"}, 403),
         (
             "POST",
-            {"host": "other.example", "x-forwarded-for": "203.0.113.7", "sec-fetch-site": "cross-site"},
-            403,
+            {"host": "reporting.example", "x-forwarded-for": "a", "origin": "https://reporting.example"},
+            200,
         ),
+        ("POST", {"host": "reporting.example", "x-forwarded-for": "a", "sec-fetch-site": "cross-site"}, 403),
     ],
 )
 def test_a_page_of_another_origin_does_nothing_here(
@@ -115,6 +122,13 @@ def test_a_page_of_another_origin_does_nothing_here(
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://reporting.example/airflow")
     given = [(name.encode(), value.encode()) for name, value in headers.items()]
     assert ask(Guard(airflow), "/api/v2/dags", method=method, headers=given)[0] == status
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1"])
+def test_every_address_of_this_machine_alone_asks_for_a_name(address: str) -> None:
+    foreign = [(b"host", b"evil.example:8000")]
+    assert ask(Guard(airflow), "/api/v2/dags", server=(address, 8000), headers=foreign)[0] == 403
+    assert ask(Guard(airflow), "/api/v2/dags", server=(address, 8000))[0] == 200
 
 
 def test_whoever_asks_from_another_machine_may_name_it_as_he_likes() -> None:

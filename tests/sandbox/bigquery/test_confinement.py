@@ -1,5 +1,6 @@
 """A statement reads and writes the server's data folder alone, even of a client that has the token."""
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from google.cloud import bigquery
 
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
+from sandbox import serving
 from sandbox.bigquery import server
 from sandbox.bigquery.server import LocalBigQuery
 
@@ -50,7 +52,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @pytest.fixture(scope="module")
 def unconfined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    yield from served(tmp_path_factory.mktemp("unconfined"), skip=("confinement",))
+    yield from served(tmp_path_factory.mktemp("unconfined"), skip=("confinement", "own_language"))
 
 
 READS = {
@@ -133,6 +135,94 @@ def test_no_name_of_a_project_becomes_a_path(machine: Machine, project: str) -> 
     # Without a name it is the one of the address.
     assert answer.status_code == (200 if project == "" else 400)
     assert [each.name for each in machine.outside.iterdir()] == ["secret.txt"]
+
+
+# DuckDB's own language, which is none of BigQuery's.
+FOREIGN = {
+    "copy": "COPY (SELECT 1 AS n) TO '{data}/made.csv'",
+    "copy of a catalog": "COPY (SELECT FROM_BASE64('AA==') AS b) TO '{data}/made.ducklake' (FORMAT blob)",
+    "pragma": "PRAGMA database_list",
+    "use": "USE emulator",
+    "secret": "CREATE SECRET s (TYPE s3)",
+    "call": "CALL enable_logging(storage = 'file', storage_path = '{outside}/logs')",
+    "logging": "SELECT * FROM enable_logging(storage = 'file', storage_path = '{outside}/logs')",
+    "query": "SELECT * FROM query('SELECT 1')",
+    "query of a table": "SELECT * FROM query_table('emulator.jobs')",
+    "addresses of memory": "SELECT * FROM pandas_scan(NULL)",
+    "as text": "SELECT * FROM json_execute_serialized_sql('{{}}')",
+    "by a schema": "SELECT * FROM main.read_text('{outside}/secret.txt')",
+    "quoted": "SELECT * FROM `read_text`('{outside}/secret.txt')",
+    "in an option": "CREATE TABLE kept.t (n INT64) OPTIONS (description = (SELECT content FROM read_text('{outside}/secret.txt')))",
+    "in a view": "CREATE VIEW kept.v AS SELECT * FROM glob('{outside}/*')",
+    "in a script": "DECLARE s STRING; SET s = (SELECT content FROM read_text('{outside}/secret.txt')); SELECT s",
+    "in a join": "SELECT 1 FROM UNNEST([1]) AS n JOIN read_text('{outside}/secret.txt') AS t ON TRUE",
+    "a catalog": "SELECT * FROM `__ducklake_metadata_local`.main.ducklake_table",
+    "the server's own tables": "SELECT * FROM emulator.main.jobs",
+    "a raw option": (
+        "EXPORT DATA OPTIONS (uri = 'gs://b/i.csv', format = 'CSV', "
+        "compression = \"none); COPY (SELECT 1) TO '{data}/made2.csv' (HEADER false\") AS SELECT 1 AS n"
+    ),
+}
+
+
+@pytest.mark.parametrize("way", FOREIGN)
+def test_no_statement_speaks_duckdbs_own_language(machine: Machine, way: str) -> None:
+    before = sorted(each.name for each in machine.data.iterdir())
+    with pytest.raises(GoogleAPICallError) as refused:
+        machine.query(statement(machine, FOREIGN[way]))
+    assert SECRET not in str(refused.value)
+    assert sorted(each.name for each in machine.data.iterdir()) == before
+    assert [each.name for each in machine.outside.iterdir()] == ["secret.txt"]
+    # The server is well.
+    assert machine.query("SELECT 1 AS n") == [(1,)]
+
+
+@pytest.mark.parametrize("project", ["__ducklake_metadata_local", "emulator", "bq", "system"])
+def test_no_job_writes_into_what_is_the_servers_own(machine: Machine, project: str) -> None:
+    config = bigquery.QueryJobConfig(destination=f"{project}.main.ducklake_files_scheduled_for_deletion")
+    with pytest.raises(GoogleAPICallError):
+        machine.client.query("SELECT 1 AS n", job_config=config, job_retry=None).result(job_retry=None)
+    with pytest.raises(GoogleAPICallError):
+        machine.query("SELECT 1 AS n", project=project)
+
+
+def test_another_project_is_another_lake(machine: Machine) -> None:
+    """What is attached while it runs is confined, too."""
+    machine.query("CREATE SCHEMA IF NOT EXISTS made", project="other-project")
+    machine.query("CREATE TABLE made.t AS SELECT 5 AS n", project="other-project")
+    assert machine.query("SELECT n FROM `other-project`.made.t") == [(5,)]
+
+
+def test_the_next_start_stays_in_the_folder_whatever_a_catalog_names(tmp_path: Path) -> None:
+    """Whoever could write into a lake's catalog would have compaction delete what it names."""
+    outside = tmp_path / "precious.txt"
+    outside.write_text("precious")
+    folder = tmp_path / "bigquery"
+    with server.running(folder) as local:
+        client = connect(read_settings(local.variables))
+        client.create_dataset("kept")
+        client.query("CREATE SCHEMA made", project="other-project").result()
+        for number in range(3):
+            client.query(f"CREATE OR REPLACE TABLE kept.t AS SELECT {number} AS n").result()
+    forge = (
+        "import sys; from pathlib import Path; from sandbox.bigquery.confined import connect;"
+        "c = connect(Path(sys.argv[1]) / 'data'); c.execute(f\"ATTACH '{sys.argv[1]}/data/local.ducklake' AS c\");"
+        "c.execute('INSERT INTO c.ducklake_files_scheduled_for_deletion VALUES (999, ?, false, now())', [sys.argv[2]])"
+    )
+    subprocess.run(
+        [serving.PYTHON, "-c", forge, str(folder), str(outside)],
+        cwd=serving.ROOT,
+        env={"HOME": str(folder / "home")},
+        check=True,
+        timeout=60,
+    )
+    with server.running(folder) as local:
+        client = connect(read_settings(local.variables))
+        assert [tuple(row.values()) for row in client.query("SELECT n FROM kept.t").result()] == [(2,)]
+        # Every lake is attached again.
+        assert "made" in {each.dataset_id for each in client.list_datasets("other-project")}
+    assert outside.read_text() == "precious"
+    assert "Not compacted" in (folder / "server.log").read_text()
 
 
 def test_a_bucket_is_a_folder_of_the_data(machine: Machine) -> None:
