@@ -1,5 +1,6 @@
 """A client of Airflow's REST API: https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html"""
 
+import secrets
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,11 @@ import httpx
 from reporting.commands.errors import CommandError
 
 ENDED = frozenset({"success", "failed"})
+# Answers that say nothing of the request. Airflow gives them where SQLite was locked for too long: it notes each change in its
+# audit log and waits for that in its one event loop, which the request that holds the lock needs to let go of it.
+PASSING = frozenset({500, 502, 503, 504})
+# Seconds before each further try.
+PAUSES = (0.5, 2.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class AirflowApi:
             transport=httpx.HTTPTransport(retries=3),
             timeout=30,
         )
+        self._pause = threading.Event().wait
 
     def close(self) -> None:
         """Close the connections."""
@@ -62,10 +69,11 @@ class AirflowApi:
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run with the parameters `conf` and return its id."""
-        answer = self._call(
-            "POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf or {})}
-        )
-        return str(answer["dag_run_id"])
+        # An id of our own, so that a second try after a lost answer makes no second run.
+        run_id = f"manual__{datetime.now(UTC).isoformat()}__{secrets.token_hex(4)}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
+        self._call("POST", f"dags/{dag_id}/dagRuns", body, is_there=409)
+        return run_id
 
     def is_paused(self, dag_id: str) -> bool:
         """Whether a DAG is paused."""
@@ -109,14 +117,28 @@ class AirflowApi:
                 return found
 
     def _call(
-        self, method: str, path: str, body: dict[str, Any] | None = None, query: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        query: dict[str, str] | None = None,
+        is_there: int | None = None,
     ) -> dict[str, Any]:
-        try:
-            answer = self._client.request(method, path, json=body, params=query)
-        except httpx.TransportError as error:
-            raise CommandError(
-                f"Airflow does not answer ({type(error).__name__}); its log says why."
-            ) from None
+        """The answer. Every request here may be sent again; `is_there` is the status that says that an earlier try did it."""
+        for seconds in (*PAUSES, None):
+            try:
+                answer = self._client.request(method, path, json=body, params=query)
+            except httpx.TransportError as error:
+                if seconds is None:
+                    raise CommandError(
+                        f"Airflow does not answer ({type(error).__name__}); its log says why."
+                    ) from None
+            else:
+                if seconds is None or answer.status_code not in PASSING:
+                    break
+            self._pause(seconds)
+        if answer.status_code == is_there:
+            return {}
         if answer.is_error:
             raise CommandError(
                 f"Airflow answered {answer.status_code} for {method} {path}; airflow.log in the state folder says why."

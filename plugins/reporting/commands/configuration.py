@@ -29,8 +29,9 @@ AIRFLOW_BIN = ROOT / ".venv" / "airflow" / "bin"
 # The metadata database's address for the one task that cleans it: Airflow takes its own variable from every task.
 METADATA = "REPORTING_METADATA_URL"
 LEAST_FREE_MB = 300
-# How long one process of Airflow's waits while another writes to SQLite; less than a client of the API waits for it.
-BUSY_SECONDS = 25
+# How long one process of Airflow's waits while another writes to SQLite. Longer waits end nothing sooner: a request that waits in
+# the api-server's event loop can be what the writer waits for, and then all of it stands until this is over.
+BUSY_SECONDS = 10
 GOOGLE_SCOPES = ("https://www.googleapis.com/auth/bigquery",)
 
 
