@@ -40,6 +40,7 @@ COMMANDS = re.compile(
 )
 # DuckDB's databases beside the lakes: the server's own, the functions of the dialect, and those that DuckDB has anyway.
 RESERVED = ("emulator", "bq", "memory", "system", "temp")
+CHECKED = "is BigQuery's own language"
 COMPRESSIONS = ("NONE", "GZIP", "SNAPPY", "ZSTD", "DEFLATE")
 # In both languages.
 BOTH = {"unnest", "generate_series", "range"}
@@ -59,11 +60,18 @@ def apply() -> None:
     run, reference, named, write = query._statement, tables.reference, names.reference, extract.write
 
     def checked(tree: Any, _: Any = None) -> Any:
-        called = {_name(function) for function in tree.find_all(exp.Func)}
-        for command in tree.find_all(exp.Command):
-            called |= _called_in(f"{command.this} {command.text('expression')}")
+        # What is looked at as a statement is translated afterwards, as it is or in parts.
+        if tree.meta.get(CHECKED):
+            return tree
+        called = set()
+        for node in tree.walk():
+            if isinstance(node, exp.Func):
+                called.add(_name(node))
+            elif isinstance(node, exp.Command):
+                called |= _called_in(f"{node.this} {node.text('expression')}")
         if unknown := sorted(called & foreign):
             raise BigQueryError("invalidQuery", f"Function not found: {unknown[0]}")
+        tree.meta[CHECKED] = True
         return tree
 
     def statement(cursor: Any, tree: Any, *arguments: Any) -> Any:
@@ -74,8 +82,12 @@ def apply() -> None:
             raise BigQueryError("invalidQuery", f"Statement not supported: {type(tree).__name__}")
         return run(cursor, checked(tree), *arguments)
 
+    module: Any = importlib.import_module("local_bigquery.app")
+    project = re.compile(rf"(?!(?:{'|'.join(RESERVED)})$){module.PROJECT_ID.pattern}")
+
     def of_a_project(parts: tuple[str, str, str]) -> tuple[str, str, str]:
-        _check_project(parts[0])
+        if not project.fullmatch(parts[0]):
+            raise BigQueryError("invalid", f"Invalid project ID: {parts[0]!r}")
         return parts
 
     def compressed(cursor: Any, sql: str, parameters: Any, config: Any) -> Any:
@@ -89,8 +101,7 @@ def apply() -> None:
     names.reference = lambda *arguments: of_a_project(named(*arguments))
     extract.write = compressed
     # What is named in an address is looked at there.
-    module: Any = importlib.import_module("local_bigquery.app")
-    module.PROJECT_ID = re.compile(rf"(?!(?:{'|'.join(RESERVED)})$){module.PROJECT_ID.pattern}")
+    module.PROJECT_ID = project
 
 
 def _name(function: Any) -> str:
@@ -102,9 +113,3 @@ def _called_in(text: str) -> set[str]:
     """The names before a parenthesis in what the parser left as text."""
     tokens = BigQueryDialect().tokenize(text)
     return {token.text.casefold() for token, following in pairwise(tokens) if following.text == "("}
-
-
-def _check_project(project_id: str) -> None:
-    module: Any = importlib.import_module("local_bigquery.app")
-    if not module.PROJECT_ID.fullmatch(project_id):
-        raise BigQueryError("invalid", f"Invalid project ID: {project_id!r}")
