@@ -8,9 +8,11 @@ without a download.
 from duckdb_extensions import import_extension
 from local_bigquery.engine import database
 
+from sandbox.bigquery.confined import EXTENSIONS
+
 
 def apply() -> None:
     """Install the extensions into the process's HOME."""
-    for name in ("icu", "ducklake"):
+    for name in EXTENSIONS:
         import_extension(name)
     database.FUNCTIONS = [path for path in database.FUNCTIONS if path.stem != "geography"]

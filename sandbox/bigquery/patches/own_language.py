@@ -18,6 +18,8 @@ from local_bigquery.sql import rules
 from local_bigquery.sql.dialect import BigQueryDialect
 from sqlglot import exp
 
+from sandbox.bigquery.confined import EXTENSIONS
+
 STATEMENTS = (
     exp.Query,
     exp.Insert,
@@ -54,7 +56,7 @@ TABLE_FUNCTIONS = """
 def apply() -> None:
     """Look at each statement before it is translated, at each name of a project, and at what is put into DuckDB's text."""
     with duckdb.connect() as connection:
-        for name in ("icu", "ducklake"):
+        for name in EXTENSIONS:
             connection.execute(f"LOAD {name}")
         foreign = {name for (name,) in connection.execute(TABLE_FUNCTIONS).fetchall()} - BOTH
     run, reference, named, write = query._statement, tables.reference, names.reference, extract.write
