@@ -1,5 +1,5 @@
 """Airflow DAGs that build staging and marts with dbt."""
 
-from reporting.orchestration.dags import mart_dags
+from reporting.orchestration.dags.marts import mart_dags
 
 globals().update(mart_dags())

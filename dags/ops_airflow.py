@@ -1,7 +1,7 @@
-"""Airflow DAGs that watch over Airflow itself, and clean up after it."""
+"""Airflow DAGs that monitor Airflow itself, remove its old runs, and resume paused DAGs."""
 
 from reporting.orchestration.canary import canary_dag
-from reporting.orchestration.dags import cleanup_dag, pauses_dag
+from reporting.orchestration.dags.airflow import cleanup_dag, pauses_dag
 
 canary = canary_dag()
 cleanup = cleanup_dag()

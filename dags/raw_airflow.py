@@ -1,5 +1,5 @@
-"""Airflow DAG that brings Airflow's own runs into the warehouse."""
+"""Airflow DAG that loads the history of Airflow's own runs into the warehouse."""
 
-from reporting.orchestration.dags import runs_dag
+from reporting.orchestration.dags.airflow import runs_dag
 
 runs = runs_dag()

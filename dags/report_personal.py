@@ -1,5 +1,5 @@
-"""Airflow DAGs that make the owner's reports."""
+"""Airflow DAG that makes the owner's report."""
 
-from reporting.orchestration.dags import report_dag
+from reporting.orchestration.dags.reports import report_dag
 
 dashboard = report_dag()

@@ -1,5 +1,5 @@
-"""Airflow DAG that sends the week's summary."""
+"""Airflow DAG that sends the summary of the week by e-mail."""
 
-from reporting.orchestration.dags import summary_dag
+from reporting.orchestration.dags.reports import summary_dag
 
 summary = summary_dag()

@@ -85,7 +85,10 @@ class Catalog:
     def columns_of(self, sql: str) -> Columns:
         """Names and types of what `sql` gives. Raises the analyser's error for what GoogleSQL refuses."""
         builder = CatalogBuilder("warehouse")
+        # Every table costs a call for each column, and a statement names few of them.
         for relation, columns in self._relations.items():
+            if relation not in sql:
+                continue
             table = TableBuilder(relation)
             for name, kind in columns:
                 table.add_column(name, kind)

@@ -78,7 +78,8 @@ class Project:
             name for name, each in self.sources.items() if f"{each['source_name']}.{each['name']}" in sources
         }
         below = {name for name in self._nodes if changed & self._ancestors(name)}
-        return {name for layer in LAYERS for name in self._step(layer, below)}
+        everything = {name for layer in LAYERS for name in self._step(layer, below)}
+        return {name for name in everything if "full" not in self._nodes[name]["tags"]}
 
     def _step(self, layer: str, included: set[str]) -> Iterator[str]:
         """What `dbt build --select source:…+,tag:LAYER --indirect-selection buildable` selects of `included`."""

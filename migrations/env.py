@@ -1,16 +1,18 @@
 """Runs the revisions over one connection to BigQuery, real or local.
 
-The caller hands the connection's client over in `config.attributes["client"]`. Airflow's Alembic operator hands
+The caller hands the connection's client over in `config.attributes["client"]`. The provider's own Alembic operator hands
 over an address without credentials, so then the client is made from the Airflow connection. Without either, it is
 made from the environment's settings.
 """
 
 import sqlalchemy as sa
 from alembic import context
+from alembic.script import ScriptDirectory
 from google.cloud import bigquery
 
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
+from reporting.warehouse.schema import keep_one_version
 from reporting.warehouse.tables import describe
 
 config = context.config
@@ -49,7 +51,9 @@ def run() -> None:
             # BigQuery has no keys that it enforces, and the dialect cannot create one.
             version_table_pk=False,
         )
+        keep_one_version(client, OPS, ScriptDirectory.from_config(config))
         context.run_migrations()
+        keep_one_version(client, OPS, ScriptDirectory.from_config(config))
 
 
 if context.is_offline_mode():

@@ -1,5 +1,4 @@
-"""What the project adds to Airflow: the report and the pipelines with their entries in the menu, `/reporting/health`, and the guard
-before all."""
+"""The Airflow plugin: adds the report, the page of pipelines, `/reporting/health`, and a guard that checks every request."""
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -7,17 +6,17 @@ from reporting.web import guard, health, pipelines, site
 
 
 class ReportingPlugin(AirflowPlugin):
-    """Airflow mounts what is listed here as it is: nothing of its own sign-in stands before it."""
+    """Airflow mounts these applications without its own sign-in; the guard and the applications check who is asking."""
 
     name = "reporting"
-    # The first that fits answers: what is below another one's prefix stands before it.
+    # The first prefix that matches wins, so a longer prefix comes before a shorter one that it begins with.
     fastapi_apps = [  # noqa: RUF012
         {"name": "site", "app": site.app(), "url_prefix": site.PREFIX},
         {"name": "pipelines", "app": pipelines.app(), "url_prefix": pipelines.PREFIX},
         {"name": "health", "app": health.app(), "url_prefix": health.PREFIX},
     ]
     fastapi_root_middlewares = [{"name": "guard", "middleware": guard.Guard}]  # noqa: RUF012
-    # Framed at /plugin/reporting. Without a slash before it, the address also fits where Airflow is below another path.
+    # Shown in a frame at /plugin/reporting. The address is relative, so that it also works if Airflow runs below a path.
     external_views = [  # noqa: RUF012
         {
             "name": "Reporting",

@@ -1,16 +1,16 @@
-"""The time as a stand-in has it: the machine's, and what a test let pass at once."""
+"""The clock of a fake API: the machine's time, plus the time by which a test has advanced it."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """A clock that can be moved; there is one a process, as a stand-in is a process of its own."""
+    """A clock that tests can advance. There is one per process, since each fake API is a separate process."""
 
     def __init__(self) -> None:
         self.passed = timedelta()
 
     def now(self) -> datetime:
-        """This instant (UTC)."""
+        """The present time (UTC)."""
         return datetime.now(UTC) + self.passed
 
 

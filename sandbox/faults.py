@@ -1,8 +1,8 @@
-"""Faults on demand: what goes wrong between a client and an API.
+"""Faults on demand between a client and a fake API.
 
     POST /_control/faults   [{"kind": "status", "status": 429, "retry_after": 2, "times": 2, "path": "query"}]
 
-| kind           | what the client meets                                         |
+| kind           | what the client gets                                          |
 |----------------|---------------------------------------------------------------|
 | status         | `status`, with `retry_after` seconds if given                 |
 | html           | 200 with a page of HTML                                       |
@@ -14,7 +14,7 @@
 | shuffled       | the rows of a page in another order                           |
 | invalid_cursor | 400 for a cursor                                              |
 
-`path` is a regular expression, `method` a verb, `after` how many requests pass first, `times` how many fail.
+`path` is a regular expression and `method` a verb. `after` requests pass first, and then `times` requests fail.
 """
 
 import asyncio
@@ -41,18 +41,18 @@ KINDS = (
 
 
 class Dialect(Protocol):
-    """How one API words what goes wrong."""
+    """How one API expresses errors and pages."""
 
     def error(self, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
         """An error with this status."""
 
     def other_page(self, kind: str, answer: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a list as `empty_page`, `page_twice` or `shuffled` make it."""
+        """The answer to a list request, changed for the fault `empty_page`, `page_twice` or `shuffled`."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """One fault, as long as `times` lasts."""
+    """One fault, which affects `times` requests."""
 
     kind: str
     path: str = ""
@@ -65,18 +65,18 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"'{self.kind}' is no fault; the faults are {', '.join(KINDS)}")
+            raise ValueError(f"'{self.kind}' is not a fault. Use one of {', '.join(KINDS)}")
         re.compile(self.path)
 
     @property
     def name(self) -> str:
-        """The kind; a status by its number, and with how it is worded where that makes a difference."""
+        """The kind; for a status, its number, and the form of the error if that makes a difference."""
         if self.kind != "status":
             return self.kind
         return f"{self.status}" + ("" if self.retry_after is None else " with Retry-After")
 
     def hits(self, scope: Scope) -> bool:
-        """Whether this request fails, counting it."""
+        """Count this request, and return whether it fails."""
         if self.times <= 0 or not re.search(self.path, scope["path"]):
             return False
         if self.method and self.method != scope["method"]:
@@ -89,23 +89,23 @@ class Fault:
 
 
 class Faults:
-    """Middleware that lets requests meet the faults asked for; `/_control` never does."""
+    """Middleware that applies the requested faults to requests, except to those below `/_control`."""
 
     def __init__(self, app: ASGIApp, dialect: Dialect) -> None:
         self.app = app
         self.dialect = dialect
         self.faults: list[Fault] = []
-        # While it is, no request meets a fault: what a test changes by the API is not what is tried.
+        # While this is true, no request fails, so that a test can change data through the API.
         self.is_held = False
-        # How often each kind was met since the last reset; a status under its number.
+        # How often each kind occurred since the last reset; a status is counted under its number.
         self.met: Counter[str] = Counter()
 
     def ask_for(self, wanted: list[dict[str, Any]]) -> None:
-        """Add faults. Raises `ValueError` or `TypeError` for what is none."""
+        """Add faults. Raises `ValueError` or `TypeError` if one is not valid."""
         self.faults.extend([Fault(**each) for each in wanted])
 
     def left(self) -> list[dict[str, Any]]:
-        """The faults that are still to come."""
+        """The faults that have not been used up."""
         self.faults = [each for each in self.faults if each.times > 0]
         return [asdict(each) for each in self.faults]
 

@@ -1,21 +1,18 @@
-"""Marts of any size without dbt: tables as their contracts say, and invented rows, the same for the same seed.
+"""Invented rows for marts of any size, without dbt: the same for the same seed.
 
 For what reads marts: its tests, and how long it takes on ten years of habits and a hundred thousand engagements.
 """
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
-from typing import Any
 
-import yaml
 from google.cloud import bigquery
 
 from sandbox.hubspot.sample import FIRST_NAMES, LAST_NAMES, TRADES
+from sandbox.mart_tables import Row, fill
 
-MODELS = Path(__file__).resolve().parents[1] / "dbt" / "models"
 OWNERS = ("Robin Sample", "Kim Sample", "Lou Former")
 # Name, period, and for a number its target.
 HABITS: tuple[tuple[str, str, float | None], ...] = (
@@ -75,37 +72,6 @@ PROFILED_COLUMNS = (
     ("phones", "list", 0.4),
 )
 
-Row = dict[str, Any]
-
-
-def contracts() -> dict[str, list[Row]]:
-    """Every mart, and every table of `ops`, by the name of its dataset, as the contracts and the dbt sources describe them."""
-    marts = [
-        model
-        for path in sorted(MODELS.glob("marts/*__models.yml"))
-        for model in yaml.safe_load(path.read_text())["models"]
-    ]
-    [ops] = yaml.safe_load((MODELS / "staging" / "_ops__sources.yml").read_text())["sources"]
-    return {"marts": marts, "ops": ops["tables"]}
-
-
-def create(client: bigquery.Client, prefix: str = "") -> None:
-    """Make all of them, without rows, in datasets whose names begin with `prefix`."""
-    for dataset, tables in contracts().items():
-        client.query(f"CREATE SCHEMA IF NOT EXISTS `{prefix}{dataset}`").result()
-        for table in tables:
-            columns = ", ".join(f"`{each['name']}` {each['data_type']}" for each in table["columns"])
-            client.query(f"CREATE OR REPLACE TABLE `{prefix}{dataset}.{table['name']}` ({columns})").result()
-
-
-def fill(client: bigquery.Client, dataset: str, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Append `rows`, whose columns may be any of the mart's."""
-    table = client.get_table(f"{client.project}.{dataset}.{name}")
-    plain = [{column: _plain(value) for column, value in row.items()} for row in rows]
-    if plain:
-        config = bigquery.LoadJobConfig(schema=table.schema)
-        client.load_table_from_json(plain, table, job_config=config).result()
-
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -135,7 +101,7 @@ class Sample:
             fill(client, dataset, name, rows)
 
     def habits(self) -> Iterator[Row]:
-        """A row a habit and period."""
+        """One row per habit and period."""
         first = date(self.today.year - self.years, self.today.month, 1)
         for number, (name, period, target) in enumerate(HABITS):
             dice = random.Random(f"{self.seed}:{name}")
@@ -168,7 +134,7 @@ class Sample:
                 }
 
     def relationships(self) -> Iterator[Row]:
-        """A row a person."""
+        """One row per person."""
         for number in range(self.people):
             dice = random.Random(f"{self.seed}:person {number}")
             cadence = round(dice.lognormvariate(3, 0.8), 1) if dice.random() < 0.6 else None
@@ -207,7 +173,7 @@ class Sample:
             }
 
     def companies(self) -> Iterator[Row]:
-        """A row a company, one for every four people."""
+        """One row per company, one for every four people."""
         for number in range(max(1, self.people // 4)):
             dice = random.Random(f"{self.seed}:company {number}")
             last = datetime.combine(self.today - timedelta(days=dice.randrange(300)), time(11), UTC)
@@ -224,7 +190,7 @@ class Sample:
             }
 
     def deals(self) -> Iterator[Row]:
-        """A row a deal, as many as people."""
+        """One row per deal, as many as people."""
         for number in range(self.people):
             dice = random.Random(f"{self.seed}:deal {number}")
             order = dice.choices(range(len(STAGES)), (3, 3, 2, 6, 4))[0]
@@ -269,7 +235,7 @@ class Sample:
             }
 
     def runs(self) -> Iterator[Row]:
-        """A row a run of the last 40 days: most of them good, some not."""
+        """One row per run of the last 40 days: most of them good, some not."""
         for dag_id, usual in PIPELINES.items():
             dice = random.Random(f"{self.seed}:{dag_id}")
             for back in range(40):
@@ -300,7 +266,7 @@ class Sample:
                 }
 
     def dbt_results(self) -> Iterator[Row]:
-        """A row a node of the build of each of the last 30 days."""
+        """One row per node of the build of each of the last 30 days."""
         for back in range(30):
             at = datetime.combine(self.today - timedelta(days=back), time(0, 41), UTC)
             for number, (kind, name) in enumerate(NODES):
@@ -322,7 +288,7 @@ class Sample:
                 }
 
     def profiles(self) -> Iterator[Row]:
-        """A row a column of a profile every third day of two months."""
+        """One row per column of a profile every third day of two months."""
         for table, first in PROFILED.items():
             rows, before = first, None
             for number in range(20):
@@ -350,7 +316,7 @@ class Sample:
                 before = rows
 
     def cash_flow(self) -> Iterator[Row]:
-        """A row a month and category."""
+        """One row per month and category."""
         dice = random.Random(f"{self.seed}:money")
         balance = 0
         for on in _starts("monthly", date(self.today.year - self.years, self.today.month, 1), self.today):
@@ -415,7 +381,3 @@ def _starts(period: str, first: date, last: date) -> Iterator[date]:
 def _next_birthday(born: date, today: date) -> date:
     this_year = born.replace(year=today.year)
     return this_year if this_year >= today else born.replace(year=today.year + 1)
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date | datetime) else value

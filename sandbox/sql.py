@@ -1,4 +1,4 @@
-"""A database with a table of invented working hours, in one SQLite file."""
+"""Creates a database with a table of invented working hours, in one SQLite file."""
 
 import random
 import sqlite3
@@ -24,12 +24,12 @@ CREATE TABLE IF NOT EXISTS time_entries (
 
 
 def address(path: Path) -> str:
-    """The address of the database in that file, as SQLAlchemy takes it."""
+    """The address of the database in that file, in SQLAlchemy's form."""
     return f"sqlite:///{path}"
 
 
 def create(path: Path, today: date, seed: int = 1) -> None:
-    """Make the sample, the same for the same seed and day, unless the file is there."""
+    """Create the sample data unless the file exists. The same seed and day always give the same data."""
     if path.exists():
         return
     dice = random.Random(seed)

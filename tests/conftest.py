@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from google.cloud import bigquery
+from xdist.scheduler import LoadFileScheduling
 
+from reporting.local.bigquery import LocalBigQuery, running
 from reporting.settings import EMULATOR_TOKEN, Settings, read_settings
 from reporting.warehouse import schema
 from reporting.warehouse.client import connect
-from sandbox.bigquery.server import LocalBigQuery, running
 
+# How long one example takes depends on what else the machine does.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 # How the datasets of the warehouse begin that every local BigQuery of the tests has.
 PREFIX = "shared_"
 
@@ -45,21 +50,26 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                 terminalreporter.write_line(f"{source}, seed {seed}: {said}")
 
 
-# The longest files, in an order in which those that wait stand beside those that compute.
-LONG_FILES = (
-    "convergence/test_histories.py",
-    "end_to_end/test_demo.py",
-    "dbt/test_hubspot.py",
-    "end_to_end/test_serving.py",
-    "end_to_end/test_rounds.py",
-    "end_to_end/test_crashes.py",
-    "convergence/test_kills.py",
-    "dbt/test_build.py",
-    "reporting/test_purge.py",
-    "warehouse/test_backup.py",
-    "people/test_marts.py",
-    "production/test_start.py",
-    "production/test_sign_in.py",
+# Each of these starts a whole Airflow, or more than one: a group's files follow one another in one process, since several
+# at a time make two cores so slow that nothing comes up.
+GROUPS = ("tests/end_to_end/", "tests/production/")
+# What takes longest comes first, a group as a whole, so that none is left at the end for one process alone.
+LONGEST = (
+    "tests/end_to_end/test_demo.py",
+    "tests/end_to_end/",
+    "tests/production/",
+    "tests/convergence/test_histories.py",
+    "tests/dbt/test_hubspot.py",
+    "tests/convergence/test_kills.py",
+    "tests/dbt/",
+    "tests/people/test_marts.py",
+    "tests/reporting/privacy/test_purge.py",
+    "tests/reporting/backup/",
+    "tests/migrations/",
+    "tests/reporting/sources/test_google_rounds.py",
+    "tests/reporting/sources/test_hubspot_rounds.py",
+    "tests/people/",
+    "tests/reports/",
 )
 
 
@@ -72,9 +82,27 @@ def migrate(environment: dict[str, str]) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, so that none is left at the end for one process alone."""
-    places = {name: place for place, name in enumerate(LONG_FILES)}
-    items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
+    """The longest files first."""
+
+    def place(item: pytest.Item) -> int:
+        for number, beginning in enumerate(LONGEST):
+            if item.nodeid.startswith(beginning):
+                return number
+        return len(LONGEST)
+
+    items.sort(key=place)
+
+
+class GroupScheduling(LoadFileScheduling):
+    """Gives a process a file at a time, or a whole group of `GROUPS`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((each for each in GROUPS if nodeid.startswith(each)), super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """How `--dist loadfile` deals out the files."""
+    return GroupScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

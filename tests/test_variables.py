@@ -7,42 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from reporting import alerts
-from reporting.commands import production
-from reporting.entities import ENTITIES
-from reporting.settings import ROOT, read_settings
-from sandbox.bigquery.server import LocalBigQuery
-from tests.production_server import environment
+from reporting.deploy import production
+from reporting.local.bigquery import LocalBigQuery
+from reporting.settings import ROOT, VARIABLES, reference, unknown
+from reporting.settings.model import PARTS
+from reporting.settings.production import Within
+from reporting.sources.registry import ENTITIES, SOURCES
+from tests.support.production_server import environment
 
 NAME = re.compile(r"\b(?:REPORTING|AIRFLOW|BIGQUERY|GOOGLE|FORWARDED)_[A-Z0-9_]*[A-Z0-9]\b")
 DOCUMENTS = [ROOT / "README.md", ROOT / "SECURITY.md", *ROOT.glob("docs/**/*.md")]
 # Airflow and Google's clients read these themselves.
 OF_OTHERS = re.compile(r"AIRFLOW__[A-Z_]+__[A-Z_]+|AIRFLOW_CONN_[A-Z]+|GOOGLE_APPLICATION_CREDENTIALS")
-# What one part of the project tells another, and nobody sets.
-WITHIN = {
-    "REPORTING_DBT_METHOD",
-    "REPORTING_DBT_TARGET",
-    "REPORTING_PACKAGE",
-    "REPORTING_SANDBOX_SKIP_PATCHES",
-    "REPORTING_TODAY",
-}
 # Words of this form that are no variables.
 OTHER_WORDS = {"BIGQUERY_LOCATION", "BIGQUERY_PROJECT", "FORWARDED_EMAIL", "GOOGLE_SHEETS", "GOOGLE_USER"}
 # Production refuses to start where one of these is set, and says so.
 REFUSED = {"AIRFLOW__CORE__AUTH_MANAGER", "AIRFLOW__FAB__AUTH_ROLE_PUBLIC"}
-
-
-class Asked(dict[str, str]):
-    """An environment that remembers what was asked for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
-        """Nothing is set."""
-        self.names.add(name)
-        return default
 
 
 def in_documents() -> set[str]:
@@ -50,14 +30,11 @@ def in_documents() -> set[str]:
 
 
 def in_code() -> set[str]:
-    asked = Asked()
-    read_settings(asked)
-    alerts.read_channels(asked)
-    return {name for name in asked.names if NAME.fullmatch(name)} | set(written())
+    return {name for name in VARIABLES if "*" not in name} | set(written())
 
 
 def written() -> Iterator[str]:
-    """The names that stand in the code as they are; a setting's name is put together."""
+    """The names that stand in the code as they are."""
     files: list[Path] = [ROOT / "webserver_config.py"]
     for folder in ("dags", "dbt", "migrations", "plugins", "sandbox"):
         files += ROOT.glob(f"{folder}/**/*.py")
@@ -75,7 +52,7 @@ def test_what_the_documents_name_is_read() -> None:
         f"REPORTING_{kind}_{entity.table.upper()}"
         for entity in ENTITIES
         for kind in ("NAME", "DATE_PROPERTY", "COLUMNS")
-    }
+    } | {f"REPORTING_{name.upper()}_HOST" for name in SOURCES}
     unread = in_documents() - in_code() - families
     assert {name for name in unread if not OF_OTHERS.fullmatch(name)} == set()
 
@@ -88,7 +65,33 @@ def test_what_is_read_is_in_the_documents(tmp_path: Path) -> None:
         8000,
     )
     derived = set(production.environment(given, production.check(given), "127.0.0.1")) - set(given)
-    assert in_code() - WITHIN - OTHER_WORDS - REFUSED - derived - in_documents() == set()
+    assert in_code() - set(Within.variables()) - OTHER_WORDS - REFUSED - derived - in_documents() == set()
+
+
+def test_every_variable_of_the_project_is_a_setting() -> None:
+    named = in_documents() | set(written())
+    for path in ROOT.glob(".github/workflows/*.yml"):
+        named |= set(NAME.findall(path.read_text()))
+    # Beginnings of names are put together or compared.
+    ours = {name for name in named if name.startswith("REPORTING_")}
+    assert [str(each) for each in unknown(dict.fromkeys(ours, "value"))] == []
+
+
+def test_documents_and_example_are_as_the_settings_have_them() -> None:
+    for path, text in reference.files():
+        assert path.read_text() == text, f"{path} differs: run script/reference"
+
+
+def test_each_part_that_people_set_has_one_table() -> None:
+    tables = [name for path in DOCUMENTS for _, name, *_ in reference.TABLE.findall(path.read_text())]
+    assert sorted(tables) == sorted(part.__name__ for part in PARTS if part is not Within)
+
+
+def test_the_example_sets_nothing_and_names_every_variable() -> None:
+    lines = reference.example().splitlines()
+    assert all(not line or line.startswith("# ") for line in lines)
+    named = {line.removeprefix("# ").partition("=")[0] for line in lines if re.match(r"# [A-Z_*]+=", line)}
+    assert named == set(VARIABLES) - set(Within.variables())
 
 
 def test_what_is_airflows_is_an_option_of_airflow() -> None:
@@ -104,7 +107,8 @@ def test_what_is_airflows_is_an_option_of_airflow() -> None:
     "path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.stem
 )
 def test_a_workflow_sets_what_is_read(path: Path) -> None:
-    assert set(NAME.findall(path.read_text())) - in_code() == set()
+    of_others = {name for name in in_documents() if OF_OTHERS.fullmatch(name)}
+    assert set(NAME.findall(path.read_text())) - in_code() - of_others == set()
 
 
 def test_every_secret_of_the_documents_can_be_changed() -> None:

@@ -1,4 +1,4 @@
-{#- The columns of text, of those in `types` by name, that hold a value which cannot be cast to its type. -#}
+{#- An array with the names of those text columns in `types` (name to type) whose value cannot be cast to its type. -#}
 {% macro uncastable(types) -%}
     {%- set checks = [] -%}
     {%- for name, type in types.items() -%}

@@ -1,4 +1,5 @@
-{#- The rules that a row breaks, as words, null for each that it keeps; `rows_of_key` is how many rows have its key. -#}
+{#- One expression per rule: a text if the row breaks the rule, otherwise null. `rows_of_key` is the number of rows
+    with the key of the row. -#}
 {% macro broken_rules(key, not_null, accepted) -%}
     {%- set rules = ["if(rows_of_key > 1, '" ~ key | join(', ') ~ " is not unique', null)"] if key else [] -%}
     {%- for column in key + not_null -%}

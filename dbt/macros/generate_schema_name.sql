@@ -1,4 +1,4 @@
-{#- A dataset is the environment's prefix and the layer's name: `staging`, `dev_marts`. -#}
+{#- The name of a dataset: the environment's prefix followed by the layer, such as `staging` or `dev_marts`. -#}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {%- if custom_schema_name is none -%}
         {{ target.schema }}

@@ -1,8 +1,8 @@
-{#- The uninterrupted stays of a record in one combination of `columns`, from the rows of a snapshot.
+{#- The stays of a record: periods in which the values of `columns` did not change, from the rows of a snapshot.
 
-    A stay begins when HubSpot last modified the record before the snapshot saw the change, and never before the
-    snapshot's row that still had the old values. When the first one began is known only of a record that is younger
-    than the history; of the others it is taken to be when the record was created. -#}
+    A stay begins when HubSpot last modified the record before the snapshot saw the change, but not before the
+    snapshot's last row with the old values. The begin of the first stay is only known if the record was created
+    after the history began; for older records, the time of creation is used. -#}
 {% macro stays(snapshot, key, columns) -%}
     {%- set previous, changes = [], [] -%}
     {%- for column in columns -%}

@@ -1,11 +1,13 @@
-{#- HubSpot's values, which are text whatever a property's type. -#}
+{#- HubSpot returns every value as text, independent of the property's type. -#}
 
 
-{#- A property as a value of `type`, without the spaces around it; null when nothing is left, and when it cannot be
-    cast. A time is ISO text or milliseconds since 1970. A date is not guessed from any other order of its parts. -#}
+{#- Cast a property to `type`, without surrounding spaces; null if it is empty or cannot be cast. A time may be ISO
+    text or milliseconds since 1970. A date must be in ISO order; other orders are not guessed. -#}
 {% macro hubspot_value(property, type='string') -%}
     {%- set text = "nullif(trim(" ~ property ~ "), '')" -%}
-    {%- set is_milliseconds = "regexp_contains(" ~ text ~ ", r'^-?[0-9]{9,14}$')" -%}
+    {#- Only the years 1 to 9999, the range of TIMESTAMP. -#}
+    {%- set is_milliseconds = "regexp_contains(" ~ text ~ ", r'^-?[0-9]{9,14}$') and safe_cast(" ~ text
+        ~ " as int64) >= -62135596800000" -%}
     {%- if type == 'string' -%}
         {{ text }}
     {%- elif type == 'numeric' -%}
@@ -35,7 +37,7 @@
 {%- endmacro %}
 
 
-{#- The properties, of those in `types` by name, that hold a value which cannot be cast to its type. -#}
+{#- An array with the names of those properties in `types` (name to type) whose value cannot be cast to its type. -#}
 {% macro hubspot_uncastable(types) -%}
     {%- set checks = [] -%}
     {%- for property, type in types.items() -%}
@@ -51,7 +53,7 @@
 {%- endmacro %}
 
 
-{#- The values of a property that holds several, with semicolons. -#}
+{#- The values of a property that holds several, separated by semicolons. -#}
 {% macro hubspot_list(property, function='') -%}
     array(
         select {{ function }}(trim(value))
@@ -62,18 +64,18 @@
 {%- endmacro %}
 
 
-{#- First and last name as one; null when there is neither. -#}
+{#- First and last name in one text; null if there is neither. -#}
 {% macro full_name(first_name, last_name) -%}
     nullif(trim(concat(coalesce({{ first_name }}, ''), ' ', coalesce({{ last_name }}, ''))), '')
 {%- endmacro %}
 
 
-{#- The day of a time in the owner's time zone. HubSpot gives a day without a time as midnight in UTC: that is the day
-    itself, wherever the owner is. -#}
+{#- The date of a time in the owner's time zone. HubSpot returns a date without a time as midnight in UTC; then it
+    is that date, independent of the owner's time zone. -#}
 {% macro hubspot_day(time) -%}
     if(
         {{ time }} = timestamp_trunc({{ time }}, day),
         date({{ time }}),
-        date({{ time }}, {{ timezone() }})
+        {{ day_of(time) }}
     )
 {%- endmacro %}

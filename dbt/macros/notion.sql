@@ -1,27 +1,24 @@
-{#- Notion's date, 'YYYY-MM-DD' or a time, as the owner's day. A time without an offset is in its
-    own time zone, else the owner's. What cannot be read is null. -#}
+{#- A date of Notion ('YYYY-MM-DD' or a time) as a date in the owner's time zone. A time without an offset is in the
+    time zone of the value if it has one, or else in the owner's. Null if it cannot be read. -#}
 {% macro notion_day(start, time_zone='null') -%}
     case
         when length({{ start }}) = 10
             then safe_cast({{ start }} as date)
         when regexp_contains({{ start }}, r'(Z|[+-]\d\d:?\d\d)$')
-            then date(safe_cast({{ start }} as timestamp), {{ timezone() }})
+            then {{ day_of("safe_cast(" ~ start ~ " as timestamp)") }}
         else
-            date(
-                safe_cast(concat({{ start }}, ' ', coalesce({{ time_zone }}, {{ timezone() }})) as timestamp),
-                {{ timezone() }}
-            )
+            {{ day_of("safe_cast(concat(" ~ start ~ ", ' ', coalesce(" ~ time_zone ~ ", " ~ timezone() ~ ")) as timestamp)") }}
     end
 {%- endmacro %}
 
 
-{#- A name as it is compared: without case and without spaces. -#}
+{#- A name for comparisons: in lower case and without spaces. -#}
 {% macro name_key(name) -%}
     regexp_replace(lower({{ name }}), r'\s+', '')
 {%- endmacro %}
 
 
-{#- A property of a page as a value of what Notion says that it is. What has no better form is JSON as text.
+{#- A property of a page, cast according to its type in Notion. Types without a better form become JSON as text.
     https://developers.notion.com/reference/page-property-values -#}
 {% macro notion_property(id, type) -%}
     {%- set held = "from unnest(_properties) as each where each.id = " ~ tojson(id) -%}

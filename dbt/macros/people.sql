@@ -1,27 +1,80 @@
-{#- How names, e-mail addresses and people are compared. -#}
+{#- Normalises names and e-mail addresses for comparisons, and joins records of the same person. -#}
 
 
-{#- A name as words in lower case: no accents, no punctuation, no academic or courtesy titles. Transcribed umlauts are
-    as the letters without dots, on both sides of a comparison. -#}
-{% macro name_words(name) -%}
-    {%- set folded = "regexp_replace(normalize_and_casefold(" ~ name ~ ", nfkd), r'\\p{M}', '')" -%}
-    {%- set plain = "translate(" ~ folded ~ ", 'øłđıæœð', 'oldiaod')" -%}
-    {%- set joined = "regexp_replace(" ~ plain ~ ", r\"['’`´]\", '')" -%}
-    {%- set words = "regexp_replace(" ~ joined ~ ", r'[^\\p{L}\\p{N}]+', ' ')" -%}
-    {%- set umlauts = "regexp_replace(" ~ words ~ ", r'([aou])e', r'\\1')" -%}
-    {%- set titles = "mr|mrs|ms|miss|herr|frau|sra|dr|prof|professor|ing|dipl|mag|phd|md|msc|mba|ba|bsc|ma|esq" -%}
-    {%- set bare = "regexp_replace(" ~ umlauts ~ ", r'\\b(" ~ titles ~ ")\\b', '')" -%}
-    nullif(trim(regexp_replace({{ bare }}, r'\s+', ' ')), '')
+{#- A name without titles in front. Titles that are also names (Ing, Mag) are only removed if they have a full stop. -#}
+{% macro without_address(name) -%}
+    {%- set sure = "mr|mrs|ms|miss|mx|herr|frau|sr|sra|srta|dr|dra|prof|professor|dipl" -%}
+    {%- set stopped = "ing|mag|med|rer|nat|phil|jur|dent|vet" -%}
+    {%- set ends = "(?:[\\s\\p{Z}]+|\\.[\\s\\p{Z}-]*|$)" -%}
+    {%- set titles = "(?:dipl[.\\s-]+ing|" ~ sure ~ ")" ~ ends
+        ~ "|(?:" ~ stopped ~ ")\\.[\\s\\p{Z}-]*" -%}
+    regexp_replace(normalize({{ name }}, nfkc), r'(?i)^[\s\p{Z}]*(?:{{ titles }})+', '')
 {%- endmacro %}
 
 
-{#- The address in what was typed for one, in lower case: `Ada <ADA@example.com>` and `mailto:ada@example.com` have one.
-    Null for what has none. -#}
+{#- A name without degrees at its end; only degrees that are never names are removed. -#}
+{% macro without_degrees(name) -%}
+    {%- set degrees = "ph\\.?\\s?d|m\\.?sc|b\\.?sc|ll\\.?[bm]|esq" -%}
+    regexp_replace({{ name }}, r'(?i)(?:[\s\p{Z},]+(?:{{ degrees }})\.?)+[\s\p{Z}]*$', '')
+{%- endmacro %}
+
+
+{#- A name without titles at its end. Some titles are also names (Ma, Ba, Md, Mba). These are only removed after a
+    comma, with full stops, or in capitals if the rest of the name is not in capitals. Enough words must remain for
+    a name: two if `is_whole` (first and family name), otherwise one. -#}
+{% macro without_titles(name, is_whole) -%}
+    {%- set typed = "[\\s\\p{Z}]*,[\\s\\p{Z}]*(?i:m\\.?\\s?d|m\\.?b\\.?a|m\\.?a|b\\.?a|mag|ing|dr|prof)\\.?"
+        ~ "|[\\s\\p{Z}]+(?i:m\\.\\s?d|m\\.b\\.a|m\\.\\s?a|b\\.\\s?a)\\." -%}
+    {%- set capitals = "[\\s\\p{Z}]+(?:MD|MBA|MA|BA)" -%}
+    {%- set bare = "regexp_replace(" ~ name ~ ", if(regexp_contains(" ~ name ~ ", r'\\p{Ll}'), r'(?:" ~ typed ~ "|"
+        ~ capitals ~ ")+$', r'(?:" ~ typed ~ ")+$'), '')" -%}
+    if(
+        regexp_contains({{ bare }}, if({{ is_whole }}, r'\p{L}[^\s\p{Z},]*[\s\p{Z},]+[^\s\p{Z},]*\p{L}', r'\p{L}')),
+        {{ bare }},
+        {{ name }}
+    )
+{%- endmacro %}
+
+
+{#- A name as words in lower case, without punctuation, and without accents on Latin, Greek and Cyrillic letters. In
+    other scripts a mark is a vowel or makes another letter, so it stays. For an umlaut, the letter that replaces it
+    in other spellings follows as a capital (`müller` becomes `muEller`); the macro `spelled` removes or keeps it.
+    Null if nothing is left. -#}
+{% macro name_words(name) -%}
+    {%- set folded = "normalize_and_casefold(regexp_replace(" ~ name ~ ", r\"['’`´ʼʻ]\", ''), nfkd)" -%}
+    {%- set seen = "regexp_replace(" ~ folded
+        ~ ", r'[\\p{Cf}\\x{34F}\\x{FE00}-\\x{FE0F}\\x{E0100}-\\x{E01EF}]', '')" -%}
+    {%- set dotted = "regexp_replace(" ~ seen ~ ", r'([aou])\\x{308}', r'\\1E')" -%}
+    {%- set umlauts = "regexp_replace(" ~ dotted ~ ", r'a\\x{30A}', 'aA')" -%}
+    {%- set letters = "replace(replace(replace(translate(" ~ umlauts
+        ~ ", 'łđıðþ', 'ldidt'), 'ø', 'oE'), 'æ', 'ae'), 'œ', 'oe')" -%}
+    {%- set words = "regexp_replace(" ~ letters ~ ", r'[^\\p{L}\\p{M}\\p{N}]+', ' ')" -%}
+    {%- set accents = "(^|[\\p{Latin}\\p{Greek}\\p{Cyrillic}]|[^\\p{L}\\p{M}])\\p{M}+" -%}
+    nullif(trim(normalize(regexp_replace({{ words }}, r'{{ accents }}', r'\1'), nfc)), '')
+{%- endmacro %}
+
+
+{#- The words of name_words in one of two spellings: without or with the letter that replaces an umlaut. So Müller
+    equals Muller and also Mueller, but Muller does not equal Mueller. -#}
+{% macro spelled(words, transcribes) -%}
+    {{ "lower(" ~ words ~ ")" if transcribes else "regexp_replace(" ~ words ~ ", r'[A-Z]', '')" }}
+{%- endmacro %}
+
+
+{#- The words of a suffix without academic titles, which are never part of a name there. -#}
+{% macro suffix_without_titles(words) -%}
+    {%- set titles = "dr|prof|professor|ing|dipl|mag|phd|md|msc|mba|ba|bsc|ma|esq" -%}
+    nullif(trim(regexp_replace(regexp_replace({{ words }}, r'\b({{ titles }})\b', ''), r' +', ' ')), '')
+{%- endmacro %}
+
+
+{#- The e-mail address in a typed text, in lower case, such as in `Ada <ADA@example.com>` or `mailto:ada@example.com`.
+    Null if there is none. -#}
 {% macro email_address(email) -%}
     {%- set typed = "coalesce(regexp_extract(" ~ email ~ ", r'<([^<>]+)>'), " ~ email ~ ")" -%}
     regexp_extract(
         regexp_replace(
-            regexp_replace(lower({{ typed }}), r'^[\s\p{Z}\p{C}]*(?:mailto:)?[\s\p{Z}\p{C}]*|[\s\p{Z}\p{C}]+$', ''),
+            regexp_replace(lower({{ typed }}), r'^[\s\p{Z}\p{C}]*(?:mailto:)?[\s\p{Z}\p{C}]*|[.\s\p{Z}\p{C}]+$', ''),
             r'[\s\p{Z}\p{C}]*([@.])[\s\p{Z}\p{C}]*',
             r'\1'
         ),
@@ -30,20 +83,21 @@
 {%- endmacro %}
 
 
-{#- An address of email_address as it is compared: without a +tag. Gmail knows no dots
-    (https://support.google.com/mail/answer/7436150), and has two names. -#}
+{#- An address from email_address for comparisons: without a +tag. Gmail ignores dots
+    (https://support.google.com/mail/answer/7436150), and has two domains. Null if nothing is left before the @: the
+    address `+4930111@fax.example.net` of a gateway has only what looks like a tag, and is not compared. -#}
 {% macro email_key(address) -%}
     {%- set mailbox = "regexp_extract(" ~ address ~ ", r'^([^@+]+)')" -%}
     {%- set domain = "regexp_extract(" ~ address ~ ", r'@(.*)$')" -%}
     if(
         {{ domain }} in ('gmail.com', 'googlemail.com'),
-        concat(replace({{ mailbox }}, '.', ''), '@gmail.com'),
-        concat(coalesce({{ mailbox }}, ''), '@', {{ domain }})
+        concat(nullif(replace({{ mailbox }}, '.', ''), ''), '@gmail.com'),
+        concat({{ mailbox }}, '@', {{ domain }})
     )
 {%- endmacro %}
 
 
-{#- Whether a mailbox is a role's by its name: whoever has the role reads it. -#}
+{#- Whether the name of a mailbox belongs to a role, such as info or sales. Several people may read such a mailbox. -#}
 {% macro is_role_mailbox(email) -%}
     {%- set roles = [
         'info', 'office', 'contact', 'kontakt', 'contacto', 'contato', 'hello', 'hallo', 'hola', 'mail', 'email',
@@ -55,21 +109,23 @@
         'orders', 'bestellung', 'booking', 'bookings', 'reservation', 'reservations', 'events', 'ceo', 'cfo', 'cto',
         'coo', 'management', 'director', 'geschaeftsfuehrung', 'family', 'familie', 'all', 'everyone', 'staff',
     ] -%}
-    regexp_contains({{ email }}, r'^({{ roles | join("|") }})[0-9]*@')
+    regexp_contains({{ email }}, r'^\.*({{ roles | join("|") }})[0-9]*\.*@')
 {%- endmacro %}
 
 
-{#- The key of the person that a record founded. -#}
+{#- The key of a person, made from the first record of that person. -#}
 {% macro founded_person_id(record_id) -%}
     concat('person_', substr(to_hex(sha256({{ record_id }})), 1, 16))
 {%- endmacro %}
 
 
-{#- Common table expressions `{prefix}_0` to `{prefix}_{hops}`: each record's least `label` within so many links.
+{#- Common table expressions `{prefix}_0` to `{prefix}_{hops}`: for each record, the smallest `label` that is
+    reachable within so many links.
 
-    `links` is a relation of record_a and record_b in both directions and of each record with itself; `labels` one of
-    record_id and label. Recursive queries of BigQuery know UNION ALL alone, and keep every path; so the hops are
-    bounded, and the test assert_people_are_connected says when they do not suffice. -#}
+    `links` is a relation with record_a and record_b; it must contain both directions, and each record with itself.
+    `labels` is a relation with record_id and label. Recursive queries in BigQuery only support UNION ALL and would
+    follow every path, so the number of hops is limited. The test assert_people_are_connected fails if it is too
+    small. -#}
 {% macro propagated(prefix, links, labels, hops=10) -%}
     {{ prefix }}_0 as (
 
@@ -97,10 +153,10 @@
 {%- endmacro %}
 
 
-{#- The query that gives each record of int_people__records its component, from links that hold.
+{#- A query that assigns each record of int_people__records to a component, from sufficient links.
 
-    First whoever has a first name joins whoever the links name; then a record without one, such as an e-mail
-    address alone, joins the people it is linked with if they are one, and nobody if they are several. -#}
+    First, records with a first name are joined along the links. Then a record without a first name, such as one
+    with only an e-mail address, is joined with the person it is linked with, unless there are several such people. -#}
 {% macro components(links) -%}
     with
 
@@ -181,7 +237,15 @@
 {%- endmacro %}
 
 
-{#- The birthday of birth_month and birth_day in a year. -#}
+{#- The year of birth if a living person may have it, otherwise null. Other years stand for "unknown": Apple writes
+    1604, spreadsheets and databases write their first year (1, 1900, 1904), and some write their last. -#}
+{% macro birth_year(year) -%}
+    {%- set this_year = "extract(year from " ~ today() ~ ")" -%}
+    if({{ year }} between {{ this_year }} - 120 and {{ this_year }}, {{ year }}, null)
+{%- endmacro %}
+
+
+{#- The date of the birthday (birth_month, birth_day) in a given year. -#}
 {% macro birthday_in(year) -%}
     {%- set first = "date(" ~ year ~ ", birth_month, 1)" -%}
     date_add({{ first }}, interval least(birth_day, extract(day from last_day({{ first }}))) - 1 day)

@@ -26,3 +26,13 @@ select
 from engagements
 where channel not in ('sms', 'whats_app', 'linkedin_message')
 group by type, channel
+union all
+-- The calendar of the report does not include these days.
+select
+    concat('hubspot.', type) as entity,
+    'hs_timestamp' as property,
+    cast(extract(year from occurred_at) as string) as unknown_value,
+    count(*) as row_count
+from engagements
+where occurred_at < timestamp({{ first_day() }})
+group by type, unknown_value

@@ -1,6 +1,6 @@
 {{ config(tags=['marts']) }}
 
--- A winner that was itself merged: a circle, or a chain of more hops than are followed.
+-- A winner that was merged itself: a circle, or a chain with more hops than are followed.
 select
     merges.type,
     merges.loser_id,

@@ -1,4 +1,4 @@
--- Links of one person that end in two: more hops are needed in the macro `components`.
+-- Linked records that are still two people: the macro `components` needs more hops.
 select
     links.record_a,
     links.record_b,

@@ -7,6 +7,12 @@
     from {{ ref('stg_notion__' ~ period ~ '_habits') }}
     where has_uncastable_date and not is_deleted
     union all
+    select
+        page_id,
+        'date, implausibly early' as field
+    from {{ ref('stg_notion__' ~ period ~ '_habits') }}
+    where day_on < {{ first_day() }} and not is_deleted
+    union all
 {% endfor %}
 select
     page_id,

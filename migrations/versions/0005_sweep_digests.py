@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from reporting.settings import read_settings
+from reporting.warehouse.schema import drop_column
 
 revision = "0005"
 down_revision = "0004"
@@ -61,4 +62,4 @@ def downgrade() -> None:
     describe_deletion(SWEPT)
     for name, columns in COLUMNS.items():
         for column in reversed(columns):
-            op.execute(f"ALTER TABLE {table(name)} DROP COLUMN IF EXISTS {column}")
+            drop_column(op, f"{read_settings().dataset('ops')}.{name}", column)

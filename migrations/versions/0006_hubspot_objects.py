@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from reporting.settings import read_settings
-from reporting.warehouse.columns import JSON
+from reporting.sources.columns import JSON
 from reporting.warehouse.schema import drop_table
 
 revision = "0006"

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from reporting.settings import read_settings
+from reporting.warehouse.schema import drop_column
 
 revision = "0008"
 down_revision = "0007"
@@ -25,4 +26,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute(f"ALTER TABLE {table()} DROP COLUMN IF EXISTS sync_token")
+    drop_column(op, f"{read_settings().dataset('ops')}.sync_runs", "sync_token")

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy_bigquery import STRUCT
 
 from reporting.settings import read_settings
-from reporting.warehouse.columns import JSON
+from reporting.sources.columns import JSON
 from reporting.warehouse.schema import drop_table
 
 revision = "0009"

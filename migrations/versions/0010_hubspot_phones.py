@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from reporting.settings import read_settings
+from reporting.warehouse.schema import drop_column
 
 revision = "0010"
 down_revision = "0009"
@@ -31,4 +32,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for name in reversed(COLUMNS):
-        op.execute(f"ALTER TABLE {table()} DROP COLUMN IF EXISTS {name}")
+        drop_column(op, f"{read_settings().dataset('raw')}.hubspot__contacts", name)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from reporting.settings import read_settings
-from reporting.warehouse.schema import drop_table
+from reporting.warehouse.schema import drop_column, drop_table
 
 revision = "0011"
 down_revision = "0010"
@@ -65,5 +65,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     describe("refresh", BEFORE)
-    op.execute(f"ALTER TABLE {ledger()} DROP COLUMN IF EXISTS schema_digest")
+    drop_column(op, f"{read_settings().dataset('ops')}.sync_runs", "schema_digest")
     drop_table(op, f"{read_settings().dataset('ops')}.schema_changes")

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from reporting.settings import read_settings
+from reporting.warehouse.schema import drop_column
 
 revision = "0013"
 down_revision = "0012"
@@ -30,4 +31,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for name in reversed(COLUMNS):
-        op.execute(f"ALTER TABLE {ledger()} DROP COLUMN IF EXISTS {name}")
+        drop_column(op, f"{read_settings().dataset('ops')}.sync_runs", name)

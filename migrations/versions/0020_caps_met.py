@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from reporting.settings import read_settings
+from reporting.warehouse.schema import drop_column
 
 revision = "0020"
 down_revision = "0019"
@@ -28,4 +29,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute(f"ALTER TABLE {ledger()} DROP COLUMN IF EXISTS {NAME}")
+    drop_column(op, f"{read_settings().dataset('ops')}.sync_runs", NAME)

@@ -1,6 +1,6 @@
-"""The key of a Google service account, as the connection `bigquery` holds it.
+"""Finds the key of a Google service account in the connection `bigquery`.
 
-`keyfile_dict` has its content and `key_path` the path of its file:
+The connection's field `keyfile_dict` has the key itself, or `key_path` the path of its file:
 https://airflow.apache.org/docs/apache-airflow-providers-google/stable/connections/gcp.html
 """
 
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 CONNECTION = "AIRFLOW_CONN_BIGQUERY"
-UNREADABLE = f"{CONNECTION} holds no key that can be read. Run script/connect bigquery again."
+UNREADABLE = f"{CONNECTION} has a key that cannot be read. Run script/connect bigquery again."
 GoogleKey = Mapping[str, Any] | str
 
 
 def key_in(extra: Mapping[str, Any]) -> GoogleKey | None:
-    """The key in the `extra` of a connection: its content, the path of its file, or None without one.
+    """The key in the `extra` of a connection: its content, or the path of its file, or None if it has no key.
 
     Raises `ValueError` when there is a key that cannot be read; the message does not quote it.
     """
@@ -26,12 +26,12 @@ def key_in(extra: Mapping[str, Any]) -> GoogleKey | None:
         return dict(json.loads(content) if isinstance(content, str) else content)
     except (ValueError, TypeError):
         pass
-    # Outside the handler: the error may quote the key.
+    # Raised outside the handler, because the handled error may quote the key.
     raise ValueError(UNREADABLE)
 
 
 def key_of(environment: Mapping[str, str]) -> GoogleKey | None:
-    """The key in the connection that `environment` holds; None with a local BigQuery. Raises `ValueError`."""
+    """The key in the connection that `environment` has; None with a local BigQuery. Raises `ValueError`."""
     value = environment.get(CONNECTION)
     if environment.get("BIGQUERY_EMULATOR_HOST") or not value:
         return None

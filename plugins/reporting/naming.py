@@ -4,12 +4,13 @@ raw_notion__daily_habits__changed
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 LAYERS = ("raw", "staging", "mart", "report", "ops")
 REFRESHES = ("full", "changed")
-# A report or a piece of upkeep is named by what it does instead of by what it reads.
+# DAGs of these layers end in a verb, since they are named by what they do and not by how they read.
 VERB_LAYERS = ("report", "ops")
 _WORD = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
 
@@ -51,3 +52,14 @@ class DagId:
 
     def _has_known_refresh(self) -> bool:
         return self.refresh in REFRESHES or self.layer in VERB_LAYERS
+
+
+def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
+    """ " Did you mean X or Y?" with those of `known` that `name` is a part of or a slip of; empty where there is none."""
+    # Only after a mistake: nobody else waits for the import.
+    from difflib import get_close_matches
+
+    words = sorted(known)
+    parts = [each for each in words if name and name.lower() in each]
+    found = (parts or get_close_matches(name.lower(), words, most))[:most]
+    return f" Did you mean {' or '.join(found)}?" if found else ""

@@ -1,4 +1,4 @@
-"""Entities of the owner's own. `script/new-entity` writes them here, and no upgrade changes this file."""
+"""The entities that you added yourself. `script/new-entity` writes them here, and no upgrade changes this file."""
 
 from reporting.entity import NotionDatabase
 

@@ -1,19 +1,24 @@
-"""Finds the secrets of the environment, so that no log and no message shows one."""
+"""Replaces secrets from the environment by `***`, so that no log and no message shows one."""
 
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 HIDDEN = "***"
 LEAST_SECRET = 8
 SECRET_NAME = re.compile(
-    r"PASSWORD|SECRET|TOKEN|_KEY|_URL|WEBHOOK|SQL_ALCHEMY_CONN|AIRFLOW_CONN_", re.IGNORECASE
+    r"PASSWORD|PASSWD|_PWD\b|_PWD_|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|_KEY|_URL|WEBHOOK|SQL_ALCHEMY_CONN|RESULT_BACKEND|AIRFLOW_CONN_",
+    re.IGNORECASE,
 )
-# Addresses that everybody may know.
-PUBLIC = frozenset({"AIRFLOW__API__BASE_URL", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"})
-SECRET_FIELD = re.compile(r"password|secret|token|private_key|keyfile_dict", re.IGNORECASE)
+# Names that look like secrets but hold addresses which everybody may know.
+PUBLIC = frozenset({"AIRFLOW__API__BASE_URL"})
+SECRET_FIELD = re.compile(
+    r"password|passwd|pwd|passphrase|secret|token|credential|private_key|api_key|keyfile_dict", re.IGNORECASE
+)
+FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
+PEM = re.compile(r"-----BEGIN [A-Z ]+-----")
 
 
 def scrub(text: str, environment: Mapping[str, str] = os.environ) -> str:
@@ -22,40 +27,65 @@ def scrub(text: str, environment: Mapping[str, str] = os.environ) -> str:
 
 
 def ordered(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """The secrets of `environment`, the longest first, since one may hold another."""
+    """The secrets of `environment`, the longest first, since one may contain another."""
     return sorted(set(secrets_of(environment)), key=len, reverse=True)
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """`text` without `secrets`."""
+    """`text` with each of `secrets` replaced. Give the longest first."""
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     return text
 
 
 def secrets_of(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """Every secret that `environment` holds: whole values, by the names of their variables, and what is secret in them."""
+    """Every secret in `environment`: the values of variables with telling names, and passwords and keys within these."""
     for name, value in environment.items():
         if name in PUBLIC or not SECRET_NAME.search(name):
             continue
         for part in (value, *_inner(value)):
-            if len(part) >= LEAST_SECRET:
-                yield part
+            for form in _forms(part):
+                if len(form) >= LEAST_SECRET:
+                    yield form
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """The ways in which a secret may appear in a text: as it is, encoded in an address, in JSON, or line by line."""
+    yield secret
+    # A variable may hold bytes that are not text; that must not stop the other secrets from being hidden.
+    yield quote(secret, safe="", errors="surrogatepass")
+    yield quote_plus(secret, errors="surrogatepass")
+    yield json.dumps(secret)[1:-1]
+    if PEM.search(secret):
+        lines = secret.replace("\\n", "\n").splitlines()
+        yield "\n".join(lines)
+        yield "\\n".join(lines)
+        # The first and last line are the same in every key, so they are no secret.
+        yield from (line.strip() for line in lines if line.strip() and not line.startswith("-----"))
 
 
 def _inner(value: str) -> Iterator[str]:
-    """The password of an address, and the secret fields of a connection in JSON."""
+    """Secrets within a value: the password and parameters of an address, secret fields in JSON, each of several keys."""
+    keys = [each.strip() for each in value.split(",")]
+    if len(keys) > 1 and all(map(FERNET_KEY.fullmatch, keys)):
+        yield from keys
     if "://" in value:
         try:
-            password = urlsplit(value).password
+            parts = urlsplit(value)
+            password, parameters = parts.password, parse_qsl(parts.query)
         except ValueError:
-            password = None
+            password, parameters = None, []
         if password:
             yield password
             yield unquote(password)
+            yield from _inner(unquote(password))
+        for name, each in parameters:
+            if SECRET_FIELD.search(name):
+                yield each
+            yield from _inner(each)
     try:
         yield from _fields(json.loads(value))
-    except ValueError:
+    except (ValueError, RecursionError):
         return
 
 
@@ -66,5 +96,5 @@ def _fields(value: object, is_secret: bool = False) -> Iterator[str]:
     elif isinstance(value, str):
         if is_secret:
             yield value
-        if value.startswith("{"):
+        if value.startswith("{") or "://" in value:
             yield from _inner(value)

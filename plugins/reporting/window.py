@@ -1,4 +1,4 @@
-"""A window that someone asks for: the changes that one read brings, whatever the cursor says."""
+"""A window of time that a user asks for: one read brings the changes in it, whatever the cursor is."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -8,27 +8,27 @@ EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 
 
 class WindowError(ValueError):
-    """What was given is no window; the message says what is."""
+    """The two texts do not make a window; the message says which text is wrong, and what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Both ends belong to it; without `until` it reaches to now. Times are UTC."""
+    """An interval that includes both ends; without `until` it reaches to now. Times are UTC."""
 
     since: datetime
     until: datetime | None = None
 
 
 def parse_window(since: str | None, until: str | None, timezone: str, now: datetime) -> Window | None:
-    """The window that two ISO dates or times describe; None when none was asked for.
+    """The window between two ISO dates or times; None if both texts are empty.
 
-    What has no offset is in `timezone`, and a date as `until` is that whole day. Raises `WindowError`.
+    A time without an offset is in `timezone`, and a date as `until` includes that whole day. Raises `WindowError`.
     """
     since, until = (since or "").strip(), (until or "").strip()
     if not since and not until:
         return None
     if not since:
-        raise WindowError(f"until is '{until}' and since is empty. Give the start of the window, too.")
+        raise WindowError(f"until is '{until}' and since is empty. Give since, too: the start of the window.")
     zone = ZoneInfo(timezone)
     begins = parse_instant("since", since, zone)
     if begins < EARLIEST:
@@ -42,14 +42,14 @@ def parse_window(since: str | None, until: str | None, timezone: str, now: datet
     ends = parse_instant("until", until, zone, is_end=True)
     if ends <= begins:
         raise WindowError(f"since is '{since}' and until is '{until}', which is not after it.")
-    # Of today only what is over can be read.
+    # If `until` is today, the day is not over yet.
     return Window(begins, min(ends, now))
 
 
 def parse_instant(name: str, text: str, zone: ZoneInfo, *, is_end: bool = False) -> datetime:
-    """The UTC time of an ISO date or time; a date is its first moment, or its last with `is_end`.
+    """Convert an ISO date or time to a UTC time. A date means its first moment, or its last with `is_end`.
 
-    What has no offset is in `zone`. Raises `WindowError`, which calls what was given `name`.
+    A text without an offset is in `zone`. Raises `WindowError`, whose message calls the text `name`.
     """
     try:
         try:

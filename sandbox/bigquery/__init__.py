@@ -1,1 +1,1 @@
-"""The local BigQuery: the package local-bigquery, mended where this project needs it."""
+"""The local BigQuery: the package local-bigquery with the patches that this project needs."""

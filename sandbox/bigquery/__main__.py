@@ -1,7 +1,7 @@
 """Serves the local BigQuery on loopback: `python -m sandbox.bigquery --port 9050 --data var/bigquery`.
 
-It never listens beyond loopback, and asks for the token in the file `token` of its folder (`sandbox.guard`). It serves no
-Storage API. REPORTING_SANDBOX_SKIP_PATCHES names patches to leave out, with commas, for the patches' own tests.
+It listens on loopback only, and requires the token in the file `token` of its folder (`sandbox.guard`). It has no Storage API.
+REPORTING_SANDBOX_SKIP_PATCHES names patches to leave out, separated by commas, for the tests of the patches.
 """
 
 import argparse
@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sandbox.guard import Guard, token_of
+from reporting.local.tokens import token_of
+from sandbox.guard import Guard
 
 WRITTEN_FOR = {"local-bigquery": "0.4.0", "duckdb": "1.5.5"}
 HOST = "127.0.0.1"
@@ -21,14 +22,14 @@ SKIP_VARIABLE = "REPORTING_SANDBOX_SKIP_PATCHES"
 
 
 def main() -> int:
-    """Serve until ended by a signal; 2 when it cannot start, with the reason on standard error."""
+    """Serve until a signal ends the process. Returns 2 and prints the reason on standard error if it cannot start."""
     parser = argparse.ArgumentParser("sandbox.bigquery", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds everything it keeps")
+    parser.add_argument("--data", type=Path, required=True, help="folder for all its data")
     parser.add_argument(
         "--threads",
         type=int,
-        help="threads of a statement (default: a core each); few rows are quicker with one",
+        help="threads per statement (default: one per core); with few rows, one thread is faster",
     )
     options = parser.parse_args()
     data, home = options.data.resolve() / "data", options.data.resolve() / "home"
@@ -37,26 +38,26 @@ def main() -> int:
     if reason:
         return _refuse(reason)
 
-    # What it keeps is for this user alone.
+    # Only this user may read its files.
     os.umask(0o077)
     try:
         token = token_of(options.data.resolve())
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return _refuse(
-            f"{options.data} cannot be used ({error}). Choose another folder, or mend its permissions."
+            f"{options.data} cannot be used ({error}). Choose another folder, or correct its permissions."
         )
-    # DuckDB keeps its extensions in HOME: a private one leaves the owner's alone.
+    # DuckDB stores its extensions in HOME. With a HOME of its own, the user's extensions are not touched.
     os.environ["HOME"] = str(home)
 
-    # These import DuckDB and local-bigquery, which must see that HOME.
+    # Imported after HOME was set, because these modules import DuckDB and local-bigquery.
     from sandbox.bigquery.compaction import DataError, compact
     from sandbox.bigquery.patches import ALL
 
     skipped = set(filter(None, os.environ.get(SKIP_VARIABLE, "").split(",")))
     if unknown := skipped - set(ALL):
-        return _refuse(f"{SKIP_VARIABLE} names no patch: {', '.join(sorted(unknown))}.")
-    # Before the patches, one of which locks what is set.
+        return _refuse(f"{SKIP_VARIABLE} names unknown patches: {', '.join(sorted(unknown))}.")
+    # Set before the patches are applied, since one of them locks the configuration.
     if options.threads is not None:
         _limit(options.threads)
     for name, apply in ALL.items():
@@ -74,7 +75,7 @@ def main() -> int:
 
     settings.data_dir = data
     guarded = Guard(app, options.port, token)
-    # Each request in its log would fill the disk of who lets it run for months.
+    # Without an access log, which would fill the disk if it runs for months.
     uvicorn.run(guarded, host=HOST, port=options.port, log_level="warning", access_log=False)
     return 0
 
@@ -83,7 +84,7 @@ def _wrong_version() -> str | None:
     for package, wanted in WRITTEN_FOR.items():
         found = importlib.metadata.version(package)
         if found != wanted:
-            return f"the patches are for {package} {wanted}, and {found} is installed."
+            return f"the patches are for {package} {wanted}, but {found} is installed. Run script/bootstrap sandbox."
     return None
 
 
@@ -93,7 +94,7 @@ def _port_in_use(port: int) -> str | None:
         try:
             probe.bind((HOST, port))
         except (OSError, OverflowError) as error:
-            return f"port {port} cannot be used ({error}). End what listens there, or choose another."
+            return f"port {port} cannot be used ({error}). Stop the program that uses it, or choose another port."
     return None
 
 
@@ -102,7 +103,7 @@ def _limit(threads: int) -> None:
 
     original = database._connect
 
-    # As the original is: every cursor asks for the connection.
+    # Cached like the original function, since every cursor calls it.
     @functools.cache
     def connect() -> Any:
         connection = original()

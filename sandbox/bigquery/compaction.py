@@ -1,12 +1,11 @@
-"""Keeps the local BigQuery quick, and with its files wherever they were moved: run before it serves, while nothing else has
-them open.
+"""Compacts the files of the local BigQuery so that it stays fast, and adapts its catalogue if the folder was moved. This runs
+before it serves, while no other process has the files open.
 
-Each statement that writes leaves a Parquet file (and a file of deleted rows for an UPDATE or a MERGE) and a
-snapshot of the lake; each job leaves a record, and each query a table with its answer. Nothing ever takes
-them away, and every statement lists them all.
+Each statement that writes adds a Parquet file (UPDATE and MERGE also a file of deleted rows) and a snapshot of the lake. Each job
+adds a record, and each query a table with its result. local-bigquery never removes them, and every statement lists all of them.
 
-No step can lose a row: a step is one transaction of the catalogue, which DuckDB's log makes whole again after a
-kill, and a file is deleted only after the transaction that stopped using it.
+No step can lose a row: each is one transaction of the catalogue, which DuckDB restores from its log after a kill, and a file is
+deleted only after the transaction that stopped using it.
 """
 
 import sys
@@ -19,16 +18,16 @@ import duckdb
 
 from sandbox.bigquery.confined import connect, lock, text
 
-# BigQuery lets one look back at a table for seven days; here that costs a file a statement.
+# BigQuery can show a table as it was up to seven days ago. Here this costs one file per statement, so it is one day.
 SNAPSHOTS_KEPT = timedelta(days=1)
 JOBS_KEPT = timedelta(days=7)
 NEWEST_JOBS_KEPT = 500
-# A file of which this share is deleted is written anew.
+# A file is rewritten if at least this share of its rows is deleted.
 DELETED_SHARE = 0.1
 
 
 class DataError(Exception):
-    """The folder cannot be opened; the message says why."""
+    """The data folder cannot be opened. The message says why."""
 
 
 def compact(
@@ -37,10 +36,10 @@ def compact(
     jobs_kept: timedelta = JOBS_KEPT,
     newest_jobs_kept: int = NEWEST_JOBS_KEPT,
 ) -> None:
-    """Merge small files and expire old snapshots, jobs and answers in `data`, local-bigquery's folder.
+    """Merge small files, and remove old snapshots, jobs and results in `data`, the folder of local-bigquery.
 
-    What cannot be compacted is named on standard error and stays as it is: slow is better than absent. Raises
-    `DataError` when a file cannot be opened at all, for one because another process has it open.
+    If a part cannot be compacted, it is named on standard error and stays as it is, since slow is better than unavailable.
+    Raises `DataError` if a file cannot be opened at all, for example because another process has it open.
     """
     data = data.resolve()
     jobs = data / "emulator.duckdb"
@@ -48,10 +47,11 @@ def compact(
         with _attached(data, f"{text(jobs)} AS emulator") as connection:
             _expire_jobs(connection, jobs_kept, newest_jobs_kept)
     for catalogue in sorted(data.glob("*.ducklake")):
-        # The same folder as local-bigquery gives: a lake opens with no other.
+        # This must be the same path as in local-bigquery, since a lake can only be opened with the path that it stores.
         folder = f"{catalogue.with_suffix('')}/"
         with _attached(data, f"{text(catalogue)} AS catalogue") as connection:
             _follow(connection, folder)
+            _count_empty(connection)
         with _attached(
             data, f"{text(f'ducklake:{catalogue}')} AS lake (DATA_PATH {text(folder)})"
         ) as connection:
@@ -60,7 +60,8 @@ def compact(
 
 @contextmanager
 def _attached(folder: Path, source: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    # What is in the folder may have been written by a statement, and names files that are deleted here.
+    # The connection is confined to the folder: a statement may have written the catalogue, and files that it names are deleted
+    # here.
     with connect(folder, config={"TimeZone": "UTC"}) as connection:
         lock(connection)
         try:
@@ -74,17 +75,29 @@ def _attached(folder: Path, source: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _follow(connection: duckdb.DuckDBPyConnection, folder: str) -> None:
-    """Note the folder of the lake's files, which is another one when all of it was moved or copied; files are noted by name."""
+    """Store the present path of the lake's folder, which differs if the folder was moved or copied. Files have relative names."""
     connection.execute(
         "UPDATE catalogue.ducklake_metadata SET value = $folder WHERE key = 'data_path' AND value <> $folder",
         {"folder": folder},
     )
 
 
+def _count_empty(connection: duckdb.DuckDBPyConnection) -> None:
+    """Count the rows of tables that never had any, as the patch `empty_tables` does for new ones."""
+    connection.execute(
+        """
+        INSERT INTO catalogue.ducklake_table_stats (table_id, record_count, next_row_id, file_size_bytes)
+        SELECT table_id, 0, 0, 0
+        FROM catalogue.ducklake_table
+        WHERE end_snapshot IS NULL AND table_id NOT IN (SELECT table_id FROM catalogue.ducklake_table_stats)
+        """
+    )
+
+
 def _compact_lake(connection: duckdb.DuckDBPyConnection, kept: timedelta) -> None:
     connection.execute("CALL ducklake_rewrite_data_files('lake', delete_threshold => ?)", [DELETED_SHARE])
     connection.execute("CALL ducklake_merge_adjacent_files('lake')")
-    # The newest snapshot always stays, however old it is.
+    # The newest snapshot always stays, even if it is old.
     connection.execute(
         f"CALL ducklake_expire_snapshots('lake', older_than => now() - INTERVAL '{kept.total_seconds()} seconds')"
     )
@@ -97,7 +110,7 @@ def _clean_up(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _expire_jobs(connection: duckdb.DuckDBPyConnection, kept: timedelta, newest_kept: int) -> None:
     connection.execute("BEGIN")
-    # A job that had not ended when the server did will never end: whoever waits for it must hear so.
+    # A job that was running when the server ended will never end. It is removed, so that clients that wait for it get an error.
     connection.execute(
         """
         DELETE FROM emulator.jobs

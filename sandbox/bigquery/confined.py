@@ -1,4 +1,4 @@
-"""Connections of DuckDB that read and write one folder alone.
+"""Connections to DuckDB that can only read and write files in one folder.
 
 https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview
 """
@@ -8,24 +8,24 @@ from typing import Any
 
 import duckdb
 
-# The only ones that are loaded; a statement loads none.
+# Only these extensions are loaded. Statements cannot load any.
 EXTENSIONS = ("icu", "ducklake")
 CONFINED = (
-    # Else it looks for secrets in HOME, which it may not, and then no second lake can be attached.
+    # Otherwise DuckDB looks for secrets in HOME, which is not allowed here, and then a second lake cannot be attached.
     "SET allow_persistent_secrets = false",
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
-    # A statement names no variable of the code that runs it.
+    # Otherwise a statement could refer to Python variables of the code that runs it.
     "SET python_enable_replacements = false",
     "SET enable_external_access = false",
 )
 
 
 def connect(folder: Path, *arguments: Any, **options: Any) -> duckdb.DuckDBPyConnection:
-    """A connection as `duckdb.connect` makes it that opens files in `folder` alone.
+    """A connection like that of `duckdb.connect`, which can only open files in `folder`.
 
-    Before anything is attached: what is attached names files, too, and whoever writes into the folder chooses the names.
-    `lock` ends what can be set.
+    Call it before anything is attached, since an attached catalogue also names files, and these names may come from
+    statements. Afterwards `lock` prevents changes of the configuration.
     """
     connection = duckdb.connect(*arguments, **options)
     for name in EXTENSIONS:
@@ -38,10 +38,10 @@ def connect(folder: Path, *arguments: Any, **options: Any) -> duckdb.DuckDBPyCon
 
 
 def lock(connection: duckdb.DuckDBPyConnection) -> None:
-    """From now on no statement sets anything."""
+    """Lock the configuration, so that no statement can change it."""
     connection.execute("SET lock_configuration = true")
 
 
 def text(value: object) -> str:
-    """A value as a statement writes it."""
+    """A value as a SQL text literal."""
     return "'" + str(value).replace("'", "''") + "'"

@@ -1,4 +1,4 @@
-"""Measures what compaction brings: `python -m sandbox.bigquery.measure [STATEMENTS]`. Standard library only."""
+"""Measures the effect of compaction: `python -m sandbox.bigquery.measure [STATEMENTS]`. Uses the standard library only."""
 
 import json
 import sys
@@ -7,14 +7,14 @@ import time
 import urllib.request
 from pathlib import Path
 
-from sandbox.bigquery.server import LocalBigQuery, running
+from reporting.local.bigquery import LocalBigQuery, running
 
 REPEATS = 15
 QUERY = "SELECT COUNT(*) AS rows, SUM(n) AS total FROM measure.target"
 
 
 def main(statements: int) -> None:
-    """Run that many statements, MERGE, INSERT and SELECT by turns, and print what a restart changes."""
+    """Run so many statements (MERGE, INSERT and SELECT in turn), and print the times before and after a restart."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         with running(data) as server:
@@ -35,7 +35,7 @@ def main(statements: int) -> None:
 
 
 def statement(number: int) -> str:
-    """A MERGE that changes a row and adds one, an INSERT of a row, or a SELECT: each leaves files of its own kind."""
+    """A MERGE that changes one row and adds one, an INSERT of a row, or a SELECT. Each leaves other kinds of files."""
     if number % 3 == 2:
         return QUERY
     if number % 3 == 1:
@@ -48,7 +48,7 @@ def statement(number: int) -> str:
 
 
 def run(server: LocalBigQuery, sql: str) -> list[list[str]]:
-    """The rows of a statement."""
+    """Run a statement and return its rows."""
     body = json.dumps({"query": sql, "useLegacySql": False, "timeoutMs": 60_000}).encode()
     request = urllib.request.Request(  # noqa: S310
         f"{server.address}/bigquery/v2/projects/local/queries",
@@ -61,7 +61,7 @@ def run(server: LocalBigQuery, sql: str) -> list[list[str]]:
 
 
 def report(moment: str, server: LocalBigQuery, data: Path) -> list[list[str]]:
-    """Print the time of two statements and the number of files; return the rows of the second."""
+    """Print the times of two statements and the number of files, and return the rows of the second statement."""
     times = {}
     for name, sql in (("SELECT 1", "SELECT 1 AS one"), ("query", QUERY)):
         spans = []

@@ -1,4 +1,4 @@
-"""A stand-in for Google's People API, as much of its Sheets API as is read, and its OAuth endpoints, with invented data.
+"""A fake API for Google's People API, as much of its Sheets API as is read, and its OAuth endpoints, with invented data.
 
 What it imitates is in Google's reference: https://developers.google.com/people/api/rest and
 https://developers.google.com/workspace/sheets/api/reference/rest

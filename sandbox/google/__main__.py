@@ -1,4 +1,4 @@
-"""Serves the stand-in for Google Contacts on loopback: `python -m sandbox.google --port 9080 --data var/demo/google`.
+"""Serves the fake API for Google Contacts on loopback: `python -m sandbox.google --port 9080 --data var/demo/google`.
 
 Its people are made at the first start and kept in the folder, with that day as their today. With the same seed they
 overlap with those of `sandbox.hubspot`. It consents to every login of its one client, and has one refresh token from
@@ -11,19 +11,51 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from sandbox.fake_api import RefusedError, is_filled, serve, sizes_of
 from sandbox.google import AUTHORIZED_USER, SCOPES, SPREADSHEET_ID
-from sandbox.google.app import Behaviour, app_of
+from sandbox.google.app import app_of
+from sandbox.google.gate import Behaviour
 from sandbox.google.ledger import spreadsheet
 from sandbox.google.oauth import Client
 from sandbox.google.sample import Sample
 from sandbox.google.store import Store
-from sandbox.stand_in import RefusedError, check_parameters, serve, text_of
 
 SIZES = {"seed": 1, "contacts": 250}
 
 
 def main() -> int:
     """Serve until ended by a signal; 2 when it cannot start, with the reason on standard error."""
+    options = _parser().parse_args()
+
+    def opened() -> tuple[ASGIApp, Store, str]:
+        store = Store(options.data)
+        try:
+            _fill(store, options)
+            _add_spreadsheet(store)
+        except RefusedError:
+            store.close()
+            raise
+        client = Client(
+            options.client_id, options.client_secret, options.token_lifetime, options.refresh_token_lifetime
+        )
+        store.grant(
+            "refresh", options.refresh_token, {"scope": " ".join(SCOPES)}, options.refresh_token_lifetime
+        )
+        behaviour = Behaviour(
+            options.propagation,
+            options.sync_token_lifetime,
+            options.page_token_lifetime,
+            options.quota,
+            options.quota_status,
+            options.full_sync_quota,
+        )
+        held = ", ".join(f"{name} {value}" for name, value in store.parameters().items())
+        return app_of(store, client, behaviour), store, f": {held}."
+
+    return serve("Google", options.port, options.data, opened)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("sandbox.google", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds everything it keeps")
@@ -56,50 +88,15 @@ def main() -> int:
         "--quota-status", type=int, choices=(403, 429), default=429, help="what is answered above the quota"
     )
     parser.add_argument("--full-sync-quota", type=int, help="first pages of full syncs a minute")
-    options = parser.parse_args()
-
-    def opened() -> tuple[ASGIApp, Store, str]:
-        store = Store(options.data)
-        try:
-            _fill(store, options)
-            _add_spreadsheet(store)
-        except RefusedError:
-            store.close()
-            raise
-        client = Client(
-            options.client_id, options.client_secret, options.token_lifetime, options.refresh_token_lifetime
-        )
-        store.grant(
-            "refresh", options.refresh_token, {"scope": " ".join(SCOPES)}, options.refresh_token_lifetime
-        )
-        behaviour = Behaviour(
-            options.propagation,
-            options.sync_token_lifetime,
-            options.page_token_lifetime,
-            options.quota,
-            options.quota_status,
-            options.full_sync_quota,
-        )
-        held = ", ".join(f"{name} {value}" for name, value in store.parameters().items())
-        return app_of(store, client, behaviour), store, f": {held}."
-
-    return serve("Google", options.port, options.data, opened)
+    return parser
 
 
 def _fill(store: Store, options: argparse.Namespace) -> None:
     """Make the people at the first start. Raises `RefusedError` when it cannot."""
-    kept = store.parameters()
-    asked = {
-        name: text_of(value) for name in (*SIZES, "today") if (value := getattr(options, name)) is not None
-    }
-    check_parameters(options.data, kept, asked)
-    if kept:
+    if is_filled(options, store.parameters(), (*SIZES, "today")):
         return
     now = datetime.now(UTC)
-    sizes = {
-        name: size if getattr(options, name) is None else getattr(options, name)
-        for name, size in SIZES.items()
-    }
+    sizes = sizes_of(options, SIZES)
     if sizes["contacts"] < 1:
         raise RefusedError("it needs at least a contact.")
     sample = Sample(**sizes, today=options.today or now.date(), started_at=now)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
+from sandbox.google.fields import Human, contact, decorate, emails, phone, profile
 from sandbox.google.schema import GROUPS, SYSTEM_GROUPS, Json, completed, membership, system_group
 from sandbox.google.schema import user_group as made_group
 from sandbox.google.store import SECOND
@@ -51,24 +52,7 @@ CASES = {
 FROM_HUBSPOT = frozenset(list(CASES)[:7])
 BARE = frozenset(("no_name", "phone_without_name", "no_address", "note_only", "email_without_name"))
 MANY_EMAILS = 200
-TITLES = ("Accountant", "Photographer", "Teacher", "Developer", "Translator")
-STREETS = ("Harbour Street", "Mill Lane", "Station Road", "Orchard Row")
 USER_GROUPS = ("Customers", "Suppliers", "Book club", "Speakers", "Former clients")
-
-
-@dataclass(frozen=True, slots=True)
-class Human:
-    """Who a contact of HubSpot's sample is."""
-
-    key: int
-    properties: dict[str, str]
-    company: str
-
-    @property
-    def domain(self) -> str:
-        """Where its colleagues have their mailboxes."""
-        email = self.properties.get("email", "")
-        return email.partition("@")[2] or f"{self.company.lower().replace(' ', '-')}.example.com"
 
 
 @dataclass(slots=True)
@@ -129,7 +113,7 @@ class Sample:
         self._seen[case] += 1
         if case in FROM_HUBSPOT:
             human = self._take("phone" if case == "phone_only" else "email")
-            fields = _contact(dice, human, case, ordinal)
+            fields = contact(dice, human, case, ordinal)
             owner = f"hubspot:{human.key}"
         else:
             maker: Callable[[random.Random, int, int], Json] = getattr(self, f"_{case}")
@@ -138,7 +122,7 @@ class Sample:
             if case == "unusual_name" and ordinal < 2:
                 owner = "google:normalisation"
         if case not in BARE:
-            _decorate(dice, fields, groups)
+            decorate(dice, fields, groups)
         fields.setdefault("memberships", [membership(f"{GROUPS}/myContacts")])
         key = dice.getrandbits(60) + 1
         return {
@@ -148,7 +132,7 @@ class Sample:
             "updated": self._instant(dice, dice.uniform(0, 700)),
             "deleted": False,
             "fields": completed(fields),
-            "profile": _profile(dice, fields) if case not in BARE and dice.random() < 0.12 else None,
+            "profile": profile(dice, fields) if case not in BARE and dice.random() < 0.12 else None,
             "origin": {"case": case, "human": owner},
         }
 
@@ -173,25 +157,25 @@ class Sample:
     def _one_email_two_names(self, dice: random.Random, number: int, ordinal: int) -> Json:
         """HubSpot has this e-mail with somebody else's name."""
         human = self._take("email")
-        return {"emailAddresses": _emails(human.properties["email"]), "names": _another_name(dice, human)}
+        return {"emailAddresses": emails(human.properties["email"]), "names": _another_name(dice, human)}
 
     def _switchboard(self, dice: random.Random, number: int, ordinal: int) -> Json:
         """Ten colleagues with the number that HubSpot has for an eleventh."""
         human = self._shared("switchboard", "phone")
-        value = _phone(human.properties["phone"], ordinal) + (f" ext. {ordinal}" if ordinal == 9 else "")
+        value = phone(human.properties["phone"], ordinal) + (f" ext. {ordinal}" if ordinal == 9 else "")
         mail = f"colleague{ordinal}@{human.domain}"
         return {
             "names": _another_name(dice, human),
             "phoneNumbers": [{"value": value, "type": "main"}],
             "organizations": [{"name": human.company}],
-        } | ({"emailAddresses": _emails(mail)} if ordinal % 2 else {})
+        } | ({"emailAddresses": emails(mail)} if ordinal % 2 else {})
 
     def _info_mailbox(self, dice: random.Random, number: int, ordinal: int) -> Json:
         """Five colleagues with one mailbox."""
         human = self._shared("info", "email")
         return {
             "names": _another_name(dice, human),
-            "emailAddresses": _emails(f"info@{human.domain}"),
+            "emailAddresses": emails(f"info@{human.domain}"),
             "organizations": [{"name": human.company}],
         }
 
@@ -220,12 +204,12 @@ class Sample:
         first = self._kept[pair]
         return {
             "names": [{"givenName": first["names"][0]["givenName"]}],
-            "emailAddresses": _emails(first["emailAddresses"][0]["value"].upper()),
+            "emailAddresses": emails(first["emailAddresses"][0]["value"].upper()),
             "phoneNumbers": [{"value": f"0171 55502{ordinal - 1:02d}", "type": "mobile"}],
         }
 
     def _no_name(self, dice: random.Random, number: int, ordinal: int) -> Json:
-        return {"emailAddresses": _emails(f"guest{number}@mail.example.com")}
+        return {"emailAddresses": emails(f"guest{number}@mail.example.com")}
 
     def _phone_without_name(self, dice: random.Random, number: int, ordinal: int) -> Json:
         return {"phoneNumbers": [{"value": f"0151 55503{ordinal:02d}"}]}
@@ -273,115 +257,17 @@ class Sample:
             },
         )
         mail = "zoe@mail.example.com" if ordinal < 2 else f"person{number}@mail.example.com"
-        return {"names": [names[ordinal]], "emailAddresses": _emails(mail)}
+        return {"names": [names[ordinal]], "emailAddresses": emails(mail)}
 
     def _acquaintance(self, dice: random.Random, number: int, ordinal: int) -> Json:
         names = _name(dice)
         local = f"{names[0]['givenName']}.{names[0]['familyName']}.{number}".lower()
-        found: Json = {"names": names, "emailAddresses": _emails(f"{local}@mail.example.com")}
+        found: Json = {"names": names, "emailAddresses": emails(f"{local}@mail.example.com")}
         if dice.random() < 0.6:
             digits = f"{dice.randrange(10**6, 10**7)}"
             value = dice.choice((f"+49 171 {digits}", f"0171 {digits}", f"0171/{digits}", f"+351 91{digits}"))
             found["phoneNumbers"] = [{"value": value, "type": "mobile"}]
         return found
-
-
-def _contact(dice: random.Random, human: Human, case: str, ordinal: int) -> Json:
-    """A contact of HubSpot's as the address book has it."""
-    known = human.properties
-    first, last, email = known["firstname"], known["lastname"], known.get("email", "")
-    if case == "changed_last_name":
-        last = dice.choice([name for name in LAST_NAMES if name != last])
-    found: Json = {"names": [{"givenName": first, "familyName": last}]}
-    if case == "phone_only":
-        found["phoneNumbers"] = [{"value": _phone(known["phone"], ordinal), "type": "work"}]
-        return found
-    written = {
-        "email_case": email.title() if ordinal % 2 else email.upper(),
-        "email_spaces": (f" {email}", f"{email} ", f" {email} ")[ordinal % 3],
-    }.get(case, email)
-    found["emailAddresses"] = _emails(written)
-    if case == "email_without_name":
-        return {"emailAddresses": found["emailAddresses"]}
-    if case == "second_email":
-        found["emailAddresses"] = _emails(f"{first}{human.key}@mail.example.com".lower()) + _emails(email)
-    if "phone" in known and dice.random() < 0.6:
-        found["phoneNumbers"] = [{"value": _phone(known["phone"], dice.randrange(5)), "type": "work"}]
-    found["organizations"] = [
-        {"name": human.company} | ({"title": known["jobtitle"]} if "jobtitle" in known else {})
-    ]
-    if "date_of_birth" in known:
-        born = date.fromisoformat(known["date_of_birth"])
-        year = {"year": born.year} if dice.random() < 0.5 else {}
-        found["birthdays"] = [{"date": {**year, "month": born.month, "day": born.day}}]
-    if dice.random() < 0.3:
-        town = {"city": known["city"], "country": known["country"]}
-        found["addresses"] = [{**town, "type": "work"}]
-    return found
-
-
-def _decorate(dice: random.Random, fields: Json, groups: list[str]) -> None:
-    """Add some of what address books have besides names and addresses."""
-    memberships = [f"{GROUPS}/myContacts"]
-    if dice.random() < 0.3:
-        # The last group has no members.
-        memberships.append(dice.choice(groups[:-1]))
-        if dice.random() < 0.1:
-            memberships.pop(0)
-    if dice.random() < 0.1:
-        memberships.append(f"{GROUPS}/starred")
-    fields["memberships"] = [membership(each) for each in memberships]
-    if "organizations" not in fields and dice.random() < 0.2:
-        fields["organizations"] = [{"name": f"{dice.choice(LAST_NAMES)} & Co", "title": dice.choice(TITLES)}]
-    if "addresses" not in fields and dice.random() < 0.2:
-        city, country = dice.choice((("Berlin", "Germany"), ("Oslo", "Norway"), ("Lisbon", "Portugal")))
-        fields["addresses"] = [
-            {
-                "streetAddress": f"{dice.choice(STREETS)} {dice.randrange(1, 90)}",
-                "postalCode": f"{dice.randrange(10000, 99999)}",
-                "city": city,
-                "country": country,
-                "type": "home",
-            }
-        ]
-    if "birthdays" not in fields and dice.random() < 0.15:
-        when = {
-            "year": dice.randrange(1950, 2000),
-            "month": dice.randrange(1, 13),
-            "day": dice.randrange(1, 29),
-        }
-        fields["birthdays"] = [{"date": when}]
-    if "events" not in fields and dice.random() < 0.1:
-        when = {
-            "year": dice.randrange(1990, 2024),
-            "month": dice.randrange(1, 13),
-            "day": dice.randrange(1, 29),
-        }
-        fields["events"] = [{"date": when, "type": dice.choice(("anniversary", "other", "First project"))}]
-    if dice.random() < 0.1:
-        fields["urls"] = [{"value": f"https://site{dice.randrange(1000)}.example.com", "type": "homePage"}]
-    if dice.random() < 0.1:
-        fields["biographies"] = [{"value": "An invented note.\nWith a line.", "contentType": "TEXT_PLAIN"}]
-    if dice.random() < 0.05:
-        fields["userDefined"] = [{"key": "Shoe size", "value": str(dice.randrange(36, 47))}]
-    if dice.random() < 0.05:
-        fields["nicknames"] = [{"value": "Boss"}]
-
-
-def _profile(dice: random.Random, fields: Json) -> Json | None:
-    """The Google profile that a person is linked with, which has a name of its own."""
-    if "names" not in fields:
-        return None
-    given = fields["names"][0]["givenName"].lower()
-    name = {
-        "givenName": given,
-        "displayName": given,
-        "displayNameLastFirst": given,
-        "unstructuredName": given,
-    }
-    key = str(10**20 + dice.randrange(10**20))
-    photo = {"url": f"https://photos.example.com/a/{key}=s100"}
-    return {"id": key, "fields": {"names": [name], "photos": [photo]}}
 
 
 def _name(dice: random.Random) -> list[Json]:
@@ -392,19 +278,3 @@ def _another_name(dice: random.Random, human: Human) -> list[Json]:
     taken = (human.properties["firstname"], human.properties["lastname"])
     names = ([name for name in pool if name not in taken] for pool in (FIRST_NAMES, LAST_NAMES))
     return [dict(zip(("givenName", "familyName"), map(dice.choice, names), strict=True))]
-
-
-def _emails(value: str) -> list[Json]:
-    return [{"value": value, "type": "work" if "@company" in value.lower() else "home"}]
-
-
-def _phone(value: str, style: int) -> str:
-    """A German number of HubSpot's sample as somebody else would write it."""
-    _, area, number = value.split()
-    return (
-        f"0{area} {number}",
-        f"0049 {area} {number}",
-        f"+49{area}{number}",
-        f"(0{area}) {number[:3]}-{number[3:]}",
-        f"0{area}/{number}",
-    )[style % 5]

@@ -32,7 +32,7 @@ class Sheets:
         """
         found = self._known(request)
         if request.query_params.get("fields") != FIELDS:
-            raise ApiError(501, f"The stand-in gives these fields alone: {FIELDS}")
+            raise ApiError(501, f"The fake API gives these fields alone: {FIELDS}")
         return {
             "properties": {name: found[name] for name in ("title", "locale", "timeZone")},
             "sheets": [
@@ -62,7 +62,7 @@ class Sheets:
         query = request.query_params
         if query.get("majorDimension", "ROWS") != "ROWS" or "valueRenderOption" not in query:
             raise ApiError(
-                501, "The stand-in gives rows alone, and wants to be told how values are rendered."
+                501, "The fake API gives rows alone, and wants to be told how values are rendered."
             )
         rows = tab["rows"]
         if match["first"]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clock import CLOCK
+from sandbox.fake_api import transaction
 from sandbox.google.schema import GROUPS, PEOPLE, Json
-from sandbox.stand_in import transaction
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS parameters (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -79,7 +79,7 @@ class Store:
         self.database.close()
 
     def now(self) -> int:
-        """This instant, as the stand-in's clock has it."""
+        """This instant, as the fake API's clock has it."""
         return (CLOCK.now() - EPOCH) // timedelta(microseconds=1)
 
     def renew(self) -> None:

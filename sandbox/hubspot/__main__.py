@@ -1,4 +1,4 @@
-"""Serves the stand-in for HubSpot on loopback: `python -m sandbox.hubspot --port 9070 --data var/demo/hubspot`.
+"""Serves the fake API for HubSpot on loopback: `python -m sandbox.hubspot --port 9070 --data var/demo/hubspot`.
 
 It takes any token unless `--token` names one. Its records are made at the first start and kept in the folder, with
 that day as their today.
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from sandbox.fake_api import RefusedError, is_filled, serve, sizes_of
 from sandbox.hubspot.app import app_of
 from sandbox.hubspot.sample import Sample
 from sandbox.hubspot.store import Store
-from sandbox.stand_in import RefusedError, check_parameters, serve, text_of
 
 SIZES = {"seed": 1, "contacts": 300, "companies": 80, "deals": 40, "engagements": 1500, "days": 365}
 
@@ -53,18 +53,10 @@ def main() -> int:
 
 def _fill(store: Store, options: argparse.Namespace) -> None:
     """Make the records at the first start. Raises `RefusedError` when it cannot."""
-    kept = store.parameters()
-    asked = {
-        name: text_of(value) for name in (*SIZES, "today") if (value := getattr(options, name)) is not None
-    }
-    check_parameters(options.data, kept, asked)
-    if kept:
+    if is_filled(options, store.parameters(), (*SIZES, "today")):
         return
     now = datetime.now(UTC)
-    sizes = {
-        name: size if getattr(options, name) is None else getattr(options, name)
-        for name, size in SIZES.items()
-    }
+    sizes = sizes_of(options, SIZES)
     if min(sizes[name] for name in ("contacts", "companies", "deals")) < 1 or sizes["days"] < 40:
         raise RefusedError("it needs at least a contact, a company and a deal, and forty days.")
     sample = Sample(**sizes, today=options.today or now.date(), started_at=now)

@@ -1,7 +1,7 @@
 """Filters, sorts and the lag of HubSpot's search: https://developers.hubspot.com/docs/guides/api/crm/search"""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,23 +16,32 @@ ORDERED = {"EQ": "=", "GT": ">", "GTE": ">=", "LT": "<", "LTE": "<="}
 
 
 def search(
-    store: Store, kind: str, body: Json, types: dict[str, str], lag_ms: int = 0, cap: int = CAP
+    store: Store,
+    kind: str,
+    body: Json,
+    types: dict[str, str],
+    lag_ms: int = 0,
+    cap: int = CAP,
+    lags: Mapping[str, int] | None = None,
 ) -> Json:
-    """One page of results. Raises `ApiError` for a body that HubSpot refuses, and past the cap."""
+    """One page of results. Raises `ApiError` for a body that HubSpot refuses, and past the cap.
+
+    The index is `lag_ms` behind, `lags` for single records by id: what was changed since is found and sorted by its
+    former date, and shown as it is now.
+    """
     limit, after = _number(body, "limit", 10), _number(body, "after", 0)
     if not 1 <= limit <= LIMIT:
         raise ApiError(400, f"Invalid input JSON: limit must be between 1 and {LIMIT}")
     if after + limit > cap:
         raise ApiError(400, f"Paging past {cap} results is not supported: offset {after}")
-    visible = now_ms() - lag_ms
+    now = now_ms()
     groups = body.get("filterGroups") or []
     sort = (body.get("sorts") or [{"propertyName": created_property(kind), "direction": "ASCENDING"}])[0]
     wanted = _column(kind, sort["propertyName"])
     conditions = [_as_sql(kind, group) for group in groups]
-    if wanted and all(conditions):
-        # What was changed within the lag is not found yet.
+    if wanted and all(conditions) and not lag_ms and not lags:
         where = "archived IS NULL AND merged_into IS NULL AND modified <= ?"
-        parameters: list[Any] = [visible]
+        parameters: list[Any] = [now]
         if conditions:
             where += f" AND ({' OR '.join(sql for sql, _ in conditions if sql)})"
             parameters += [value for _, values in conditions for value in values]
@@ -40,18 +49,17 @@ def search(
         total = store.count(kind, where, tuple(parameters))
         found = store.select(kind, where, tuple(parameters), f"{wanted} {direction}, id", limit, after)
     else:
-        every = store.select(
-            kind, "archived IS NULL AND merged_into IS NULL AND modified <= ?", (visible,), "id", -1
-        )
         matching = [
-            each for each in every if not groups or any(_meets(each, group, types) for group in groups)
+            (indexed, each)
+            for indexed, each in store.indexed(kind, now, lag_ms, lags or {})
+            if not groups or any(_meets(indexed, group, types) for group in groups)
         ]
         matching.sort(
-            key=lambda each: _sort_key(shown(each, sort["propertyName"]), types.get(sort["propertyName"])),
+            key=lambda pair: _sort_key(shown(pair[0], sort["propertyName"]), types.get(sort["propertyName"])),
             reverse=sort.get("direction") == "DESCENDING",
         )
-        total, found = len(matching), matching[after : after + limit]
-    found = _disorder(found, visible)
+        total, found = len(matching), [each for _, each in matching[after : after + limit]]
+    found = _disorder(found, now - lag_ms)
     answer: Json = {"total": total, "results": found}
     if after + limit < total:
         answer["paging"] = {"next": {"after": str(after + limit), "link": "?"}}

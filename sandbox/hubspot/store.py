@@ -2,12 +2,13 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sandbox.clock import CLOCK
+from sandbox.fake_api import transaction
 from sandbox.hubspot.schema import (
     PRIMARY,
     PROPERTIES,
@@ -18,7 +19,6 @@ from sandbox.hubspot.schema import (
     definition,
     modified_property,
 )
-from sandbox.stand_in import transaction
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS parameters (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS records (
     archived INTEGER, merged_into INTEGER, properties TEXT NOT NULL, PRIMARY KEY (kind, id)
 );
 CREATE INDEX IF NOT EXISTS records_by_modification ON records (kind, modified, id);
+CREATE TABLE IF NOT EXISTS former_dates (kind TEXT, id INTEGER, modified INTEGER, PRIMARY KEY (kind, id, modified));
 CREATE TABLE IF NOT EXISTS definitions (kind TEXT, name TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, name));
 CREATE TABLE IF NOT EXISTS associations (
     from_kind TEXT, from_id INTEGER, to_kind TEXT, to_id INTEGER, type_id INTEGER, category TEXT, label TEXT,
@@ -114,6 +115,23 @@ class Store:
         sql = f"SELECT COUNT(*) FROM records WHERE kind = ? AND {where}"
         return int(self.database.execute(sql, (kind, *parameters)).fetchone()[0])
 
+    def indexed(self, kind: str, at: int, lag: int, lags: Mapping[str, int]) -> list[tuple[Json, Json]]:
+        """What the search's index holds at an instant: each record as it is found, and as it is shown.
+
+        The index is `lag` milliseconds behind, `lags` are those of single records by id: it finds a record by the date
+        that it had then, and does not know one that is newer.
+        """
+        former: dict[int, list[int]] = {}
+        for row in self.database.execute("SELECT id, modified FROM former_dates WHERE kind = ?", (kind,)):
+            former.setdefault(row["id"], []).append(row["modified"])
+        found = []
+        for each in self.select(kind, "archived IS NULL AND merged_into IS NULL", (), "id", -1):
+            known = at - lags.get(str(each["id"]), lag)
+            dates = [date for date in (each["modified"], *former.get(each["id"], ())) if date <= known]
+            if dates:
+                found.append(({**each, "modified": max(dates)}, each))
+        return found
+
     def create(self, kind: str, properties: dict[str, str | None], at: int | None = None) -> Json:
         """A new record."""
         at = now_ms() if at is None else at
@@ -160,6 +178,9 @@ class Store:
         with transaction(self.database):
             self.database.execute(
                 "DELETE FROM records WHERE kind = ? AND id = ?", (record["kind"], record["id"])
+            )
+            self.database.execute(
+                "DELETE FROM former_dates WHERE kind = ? AND id = ?", (record["kind"], record["id"])
             )
             self._unlink(record["kind"], record["id"])
 
@@ -243,6 +264,11 @@ class Store:
         return [tuple(row) for row in self.database.execute(sql)]
 
     def _put(self, record: Json) -> None:
+        self.database.execute(
+            "INSERT OR IGNORE INTO former_dates SELECT kind, id, modified FROM records "
+            "WHERE kind = ? AND id = ? AND modified <> ?",
+            (record["kind"], record["id"], record["modified"]),
+        )
         self.database.execute(
             f"INSERT OR REPLACE INTO records ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", _row(record)
         )

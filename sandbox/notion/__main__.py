@@ -1,4 +1,4 @@
-"""Serves the stand-in for Notion on loopback: `python -m sandbox.notion --port 9060 --data var/demo/notion`.
+"""Serves the fake API for Notion on loopback: `python -m sandbox.notion --port 9060 --data var/demo/notion`.
 
 It takes any token unless `--token` names one. Its rows are made at the first start and kept in the folder, with
 that day as their today, so that every later start serves the same ones with whatever was changed since.
@@ -11,12 +11,12 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from sandbox.fake_api import RefusedError, check_parameters, serve, text_of
 from sandbox.notion import values
 from sandbox.notion.app import app_of
 from sandbox.notion.recorded import Recorded
 from sandbox.notion.sample import Sample
 from sandbox.notion.store import Store
-from sandbox.stand_in import RefusedError, check_parameters, serve, text_of
 
 # Times before it are not written with four digits of the year.
 EARLIEST = date(1000, 2, 1)

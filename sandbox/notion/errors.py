@@ -2,7 +2,8 @@
 
 import random
 import uuid
-from typing import Any
+from typing import Any, Never
+from urllib.parse import unquote
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -54,3 +55,21 @@ class NotionDialect:
         elif rows and kind == "page_twice":
             answer |= {"has_more": True, "next_cursor": rows[0]["id"]}
         return answer
+
+
+class ApiError(Exception):
+    """An answer other than 200."""
+
+    def __init__(self, status: int, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+def raise_not_found(what: str, key: str) -> Never:
+    """Refuse what asks for something that is not there."""
+    raise ApiError(
+        404,
+        f"Could not find {what} with ID: {unquote(key)}. Make sure the relevant pages and databases are shared with "
+        "your integration.",
+        "object_not_found",
+    )

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clock import CLOCK
+from sandbox.fake_api import transaction
 from sandbox.notion import values
 from sandbox.notion.values import Json
-from sandbox.stand_in import transaction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS parameters (name TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -17,6 +17,8 @@ Json = dict[str, Any]
 REFERENCE_LIMIT = 25
 CUT_TYPES = ("title", "rich_text", "people", "relation")
 COMPUTED_TYPES = ("created_time", "last_edited_time", "created_by", "last_edited_by", "unique_id")
+# What is computed from a relation, where the property says from which.
+DERIVED_TYPES = ("formula", "rollup")
 READ_ONLY_TYPES = (*COMPUTED_TYPES, "formula", "rollup", "button", "verification")
 COLORS = ("default", "gray", "brown", "orange", "yellow", "green", "blue", "purple", "pink", "red")
 
@@ -97,6 +99,8 @@ def cut(kind: str, value: Any) -> tuple[Any, bool]:
     """The value as a row shows it, and whether something was left out."""
     if kind in CUT_TYPES and len(value) > REFERENCE_LIMIT:
         return value[:REFERENCE_LIMIT], True
+    if kind == "rollup" and value["type"] == "array":
+        return {**value, "array": value["array"][:REFERENCE_LIMIT]}, False
     return value, False
 
 

@@ -8,23 +8,28 @@ from pathlib import Path
 from typing import Any, ClassVar
 from unittest import mock
 
-from reporting import checkpoints, landing
-from reporting.entities import NOTION, Entity
-from reporting.sources import hubspot, notion
+from reporting.entity import Entity
+from reporting.ingest import checkpoints
+from reporting.ingest.landing import writing
+from reporting.local.serving import Served
 from reporting.sources.base import Reader
 from reporting.sources.google_contacts import lists
 from reporting.sources.http import Policy
 from reporting.sources.hubspot import associations, objects
-from sandbox.serving import Served, stand_in
-from tests.control import client
-from tests.google_account import ENTITIES as GOOGLE
-from tests.google_account import AddressBook, check_all, check_living
-from tests.hubspot_portal import ENTITIES as CRM
-from tests.hubspot_portal import Portal
+from reporting.sources.hubspot import reader as hubspot
+from reporting.sources.notion import client as notion_client
+from reporting.sources.notion import reader as notion
+from reporting.sources.notion.entities import NOTION
+from sandbox.serving import fake_api
+from tests.support.control import client
+from tests.support.google_account import ENTITIES as GOOGLE
+from tests.support.google_account import AddressBook, check_all, check_living
+from tests.support.hubspot_portal import ENTITIES as CRM
+from tests.support.hubspot_portal import Portal
 
 Rows = Mapping[str, Any]
 PAGE = 4
-HEADERS = {"Authorization": "Bearer ntn_any", "Notion-Version": notion.VERSION}
+HEADERS = {"Authorization": "Bearer ntn_any", "Notion-Version": notion_client.VERSION}
 # Longer than a time-out of the hasty, and shorter than one of the patient.
 SLOW_SECONDS = 0.8
 PASSING = (
@@ -40,7 +45,7 @@ DISORDERS = tuple({"kind": kind} for kind in ("empty_page", "page_twice", "shuff
 
 
 class Account:
-    """One source behind its stand-in. `gone` is what was there in this history and at some time was not.
+    """One source behind its fake API. `gone` is what was there in this history and at some time was not.
 
     `changes` are what can happen to it, each a method that takes a number, which chooses what it happens to.
     """
@@ -58,7 +63,7 @@ class Account:
 
     def __init__(self, served: Served) -> None:
         self.served, self.address = served, served.address
-        self.http = client(served, timeout=30)
+        self.http = client(served, timeout=120)
         self.gone: set[tuple[str, str]] = set()
         self.count = 0
 
@@ -135,7 +140,7 @@ class Account:
         raise NotImplementedError
 
     def check(self, table: str, rows: Rows) -> None:
-        """What a quiet sweep must have brought: the table is what the source's own record says."""
+        """What a quiet full refresh must have brought: the table is what the source's own record says."""
         raise NotImplementedError
 
 
@@ -234,7 +239,7 @@ class Workspace(Account):
             assert rows[key]["_deleted_at"] is None, key
             assert held(rows[key]) == by_id(page), key
         for key in rows.keys() - truth.keys():
-            assert rows[key]["_deleted_reason"] in ("missing", "trashed"), key
+            assert rows[key]["_deleted_reason"] in ("missing", "trashed", "purged"), key
 
 
 def held(row: Any) -> dict[str, tuple[Any, ...]]:
@@ -358,7 +363,9 @@ class Crm(Account):
         self.control("search", {})
 
     def reader(self, table: str, policy: Policy) -> Reader:
-        return hubspot.reader(hubspot.HubSpot("pat-any", self.address, policy=policy), self.entities[table])
+        return hubspot.reader_of(
+            hubspot.HubSpot("pat-any", self.address, policy=policy), self.entities[table]
+        )
 
     def check_changed(self, table: str, rows: Rows) -> None:
         for key, each in self.living(table).items():
@@ -375,7 +382,7 @@ class Crm(Account):
         for key, each in truth.items():
             if each["merged_into"] and each["merged_into"] not in truth:
                 # Its winner was erased, and nothing tells of the merge any more.
-                assert key not in rows or rows[key]["_deleted_reason"] in ("merged", "missing"), key
+                assert key not in rows or rows[key]["_deleted_reason"] in ("merged", "missing", "purged"), key
                 continue
             reason = "archived" if each["archived"] else "merged" if each["merged_into"] else None
             row = rows[key]
@@ -464,7 +471,7 @@ ACCOUNTS: dict[str, type[Account]] = {kind.source: kind for kind in (Workspace, 
 def serving(source: str, folder: Path) -> Iterator[Account]:
     """Serve a small account of `source` while the block lasts."""
     kind = ACCOUNTS[source]
-    with stand_in(source, folder, None, *kind.options) as served:
+    with fake_api(source, folder, None, *kind.options) as served:
         account = kind(served)
         try:
             yield account
@@ -476,11 +483,11 @@ def serving(source: str, folder: Path) -> Iterator[Account]:
 def small_pages() -> Iterator[None]:
     """Let a handful of records be several pages, parts of a landing, and checkpoints."""
     sizes: dict[Any, dict[str, int]] = {
-        notion: {"PAGE_SIZE": PAGE},
+        notion_client: {"PAGE_SIZE": PAGE},
         objects: {"LIST_LIMIT": PAGE, "SEARCH_LIMIT": PAGE, "BATCH_LIMIT": PAGE},
         associations: {"LIST_LIMIT": PAGE, "BATCH_LIMIT": PAGE},
         lists: {"BATCH_LIMIT": PAGE},
-        landing: {"LINES_PER_PART": PAGE + 1},
+        writing: {"LINES_PER_PART": PAGE + 1},
         checkpoints: {"LINES_PER_CHECKPOINT": PAGE},
     }
     with ExitStack() as stack:

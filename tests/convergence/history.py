@@ -10,38 +10,41 @@ from unittest import mock
 
 from google.cloud import bigquery
 
-from reporting import extract as extracting
-from reporting.entities import Entity
-from reporting.extract import extract
-from reporting.landing import Landing, LandingWriter, Refresh
-from reporting.replay import kept_run, replay
+from reporting.entity import Entity
+from reporting.ingest import extract as extracting
+from reporting.ingest import load as loading
+from reporting.ingest import states, sync_log
+from reporting.ingest.landing import Landing, LandingWriter, Refresh
+from reporting.ingest.replay import kept_run, replay
+from reporting.ingest.sync_log import Counts
 from reporting.settings import Settings
-from reporting.sources.base import SourceError
+from reporting.sources.base import DescribedProperty, SourceError
 from reporting.sources.http import Policy
-from reporting.warehouse import drift, ledger, states
-from reporting.warehouse import load as loading
-from reporting.warehouse.ledger import Counts
-from reporting.warehouse.load import load
 from reporting.window import Window
 from tests.convergence.accounts import Account
 from tests.convergence.jobs import Jobs
+from tests.support.syncs import Syncs
 
 # Gives up soon, so that a fault may also fail a run.
-HASTY = Policy(1_000_000, attempts=4, first_backoff=0.001, longest_backoff=0.01, timeout=0.5)
-PATIENT = Policy(1_000_000, attempts=10, first_backoff=0.01, longest_backoff=0.5, timeout=30.0)
+HASTY = Policy(
+    1_000_000, clock_tolerance=None, attempts=4, first_backoff=0.001, longest_backoff=0.01, timeout=0.5
+)
+PATIENT = Policy(
+    1_000_000, clock_tolerance=None, attempts=10, first_backoff=0.01, longest_backoff=0.5, timeout=30.0
+)
 # What a task has just done, by where that is.
 STEPS: dict[str, tuple[Any, str]] = {
     "the start": (states, "read"),
     "a page": (LandingWriter, "keep"),
-    "who is missing": (extracting, "live_ids"),
+    "who is missing": (extracting, "known_ids"),
     "the landing": (LandingWriter, "finish"),
     "the load job": (loading, "_load_stage"),
     "the MERGE": (loading, "_merge"),
     "the counts": (loading, "_count"),
-    "the ledger": (ledger, "append"),
+    "the sync log": (sync_log, "append"),
 }
 # Where a task can die: after a step, or while a job of BigQuery's runs, which goes on without it.
-CRASHES = (*(step for step in STEPS if step != "the start"), "during load", "during merge", "during ledger")
+CRASHES = (*(step for step in STEPS if step != "the start"), "during load", "during merge", "during sync log")
 # What else can happen while a run is at a step of its own.
 MEANWHILE = ("change", "change", "wait", "full", "changed", "load", "replay")
 
@@ -50,14 +53,13 @@ class KilledError(BaseException):
     """The process ended here, as far as there can be an end within a test."""
 
 
-class Pipeline:
+class Pipeline(Syncs):
     """The two tasks of every entity of some accounts."""
 
     def __init__(
         self, client: bigquery.Client, settings: Settings, landing: str, accounts: Sequence[Account]
     ) -> None:
-        self.client, self.settings = client, settings
-        self.landing = Landing(landing)
+        super().__init__(client, settings, Landing(landing))
         self.accounts = {table: account for account in accounts for table in account.entities}
 
     def entity(self, table: str) -> Entity:
@@ -65,23 +67,10 @@ class Pipeline:
 
     def read(self, table: str, refresh: Refresh, policy: Policy = HASTY, window: Window | None = None) -> str:
         reader = self.accounts[table].reader(table, policy)
-        try:
-            return extract(
-                self.client,
-                self.settings,
-                self.entity(table),
-                refresh,
-                reader,
-                self.landing,
-                tombstone_share=1.0,
-                window=window,
-            )
-        finally:
-            reader.close()
+        return self.extracted(self.entity(table), refresh, reader, window=window)
 
     def load(self, table: str, folder: str) -> Counts:
-        entity = self.entity(table)
-        return load(self.client, self.settings, entity, self.landing, folder, tombstone_share=1.0)
+        return self.loaded(self.entity(table), folder)
 
     def replay(self, table: str, folder: str) -> Counts:
         entity = self.entity(table)
@@ -223,7 +212,7 @@ class World(Pipeline):
     def settle(self, *tables: str) -> None:
         """Quiet runs of these tables (of all without any), after which nothing is left to do.
 
-        What changed is in the table before anything is swept, since a sweep would mend what a cursor lost.
+        What changed is in the table before anything is fully refreshed, since a full refresh would mend what a cursor lost.
         """
         accounts = {table: self.accounts[table] for table in tables or self.accounts}
         rows = {table: self.rows(table) for table in accounts}
@@ -280,7 +269,7 @@ class World(Pipeline):
             account.check(table, rows)
             self.figures["rows compared"] += len(rows)
             self._check_properties(table, account)
-        self._check_ledger()
+        self._check_sync_log()
 
     def _check_properties(self, table: str, account: Account) -> None:
         expected = account.properties(table)
@@ -291,10 +280,10 @@ class World(Pipeline):
             WHERE CONCAT(source, '__', entity) = '{table}'
             QUALIFY ROW_NUMBER() OVER (PARTITION BY property_id ORDER BY first_seen_at DESC) = 1
         """
-        found = {row[0]: drift.Property(row[1], row[2]) for row in self.client.query(sql).result()}
+        found = {row[0]: DescribedProperty(row[1], row[2]) for row in self.client.query(sql).result()}
         assert {key: each for key, each in found.items() if each.name is not None} == expected
 
-    def _check_ledger(self) -> None:
+    def _check_sync_log(self) -> None:
         sql = f"SELECT run_id FROM {self.settings.dataset('ops')}.sync_runs"
         runs = [row["run_id"] for row in self.client.query(sql).result()]
         assert len(runs) == len(set(runs))

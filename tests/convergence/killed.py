@@ -10,14 +10,14 @@ from unittest import mock
 
 from urllib3.connection import HTTPConnection
 
+from reporting.local.serving import Served
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
-from sandbox.serving import Served
 from tests.convergence.accounts import ACCOUNTS, small_pages
 from tests.convergence.history import STEPS, Pipeline, after
 
 # Steps that end with a job of BigQuery's, by what they are called while it runs.
-JOBS = {"during load": "_load_stage", "during merge": "_merge", "during ledger": "append"}
+JOBS = {"during load": "_load_stage", "during merge": "_merge", "during sync log": "append"}
 
 
 def main() -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from reporting.local.bigquery import LocalBigQuery, running
 from reporting.settings import ROOT
-from sandbox.bigquery.server import LocalBigQuery, running
-from tests.convergence.planted import PLANTED, Planted
+from tests.convergence.seeded import SEEDED_BUGS, SeededBug
 
 TEST = "tests/convergence/test_histories.py::test_quiet_runs_settle_a_stored_history"
 COPIED = ("alembic.ini", "migrations", "plugins", "pyproject.toml", "sandbox", "tests")
@@ -27,9 +27,9 @@ COPIED = ("alembic.ini", "migrations", "plugins", "pyproject.toml", "sandbox", "
 def main() -> int:
     """Plant what is named, or everything."""
     words = [word.lower() for word in sys.argv[1:]]
-    chosen = [each for each in PLANTED if all(word in each.name for word in words)]
+    chosen = [each for each in SEEDED_BUGS if all(word in each.name for word in words)]
     console = Console(width=160)
-    table = Table("planted bug", "source", "convergence test", "what it says")
+    table = Table("seeded bug", "source", "convergence test", "what it says")
     missed = 0
     with tempfile.TemporaryDirectory() as name, running(Path(name) / "bigquery", threads=1) as bigquery:
         copy = Path(name) / "project"
@@ -37,15 +37,15 @@ def main() -> int:
         healthy, said = _run(copy, chosen, bigquery)
         if healthy != 0:
             raise SystemExit(f"The histories are not green without a bug: {said}")
-        for planted in chosen:
-            originals = plant(copy, planted)
-            code, said = _run(copy, [planted], bigquery)
+        for seeded in chosen:
+            originals = seed_bug(copy, seeded)
+            code, said = _run(copy, [seeded], bigquery)
             for path, text in originals.items():
                 path.write_text(text)
             missed += code != 1
             colour = {0: "green", 1: "red"}.get(code, f"ends with {code}")
-            table.add_row(planted.name, planted.source, colour, said)
-            console.print(f"{planted.name}: {colour}")
+            table.add_row(seeded.name, seeded.source, colour, said)
+            console.print(f"{seeded.name}: {colour}")
     console.print(table)
     console.print(f"{len(chosen) - missed} of {len(chosen)} found")
     return 1 if missed or not chosen else 0
@@ -62,29 +62,29 @@ def _copy(copy: Path) -> None:
     (copy / ".venv").symlink_to((ROOT / ".venv").resolve())
 
 
-def plant(copy: Path, planted: Planted) -> dict[Path, str]:
+def seed_bug(copy: Path, seeded: SeededBug) -> dict[Path, str]:
     """Plant a bug and return the files as they were. Raises `ValueError` when the code is not as expected."""
     originals: dict[Path, str] = {}
-    for change in planted.changes:
+    for change in seeded.changes:
         path = copy / "plugins" / "reporting" / change.path
         text = path.read_text()
         originals.setdefault(path, text)
         if text.count(change.before) != 1:
             raise ValueError(
-                f"'{planted.name}' cannot be planted: {change.path} has {text.count(change.before)} times, and not "
-                f"once: {change.before!r}. Bring tests/convergence/planted.py up to the code."
+                f"'{seeded.name}' cannot be seeded: {change.path} has {text.count(change.before)} times, and not "
+                f"once: {change.before!r}. Bring tests/convergence/seeded.py up to the code."
             )
         path.write_text(text.replace(change.before, change.after))
         compile(path.read_text(), str(path), "exec")
     return originals
 
 
-def _run(copy: Path, chosen: Sequence[Planted], bigquery: LocalBigQuery) -> tuple[int, str]:
+def _run(copy: Path, chosen: Sequence[SeededBug], bigquery: LocalBigQuery) -> tuple[int, str]:
     """pytest's code for the bugs' histories (1: one failed), and the last thing that it said of an error."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--bigquery", bigquery.address),
-            *(f"{TEST}[{planted.name}]" for planted in chosen),
+            *(f"{TEST}[{seeded.name}]" for seeded in chosen),
         ],
         cwd=copy,
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

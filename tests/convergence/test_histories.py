@@ -18,7 +18,7 @@ from reporting.warehouse import schema
 from reporting.warehouse.client import connect
 from tests.convergence.accounts import ACCOUNTS, DISORDERS, PASSING, REFUSALS, Account, serving, small_pages
 from tests.convergence.history import CRASHES, MEANWHILE, STEPS, World
-from tests.convergence.planted import PLANTED, Planted
+from tests.convergence.seeded import SEEDED_BUGS, SeededBug
 
 STEP_COUNT = 10
 Accounts = Callable[[str], Account]
@@ -125,16 +125,16 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
         yield account
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
+@pytest.mark.parametrize("seeded", SEEDED_BUGS, ids=lambda seeded: seeded.name)
 def test_quiet_runs_settle_a_stored_history(
-    planted: Planted, warehouse: tuple[bigquery.Client, Settings], accounts: Accounts, tmp_path: Path
+    seeded: SeededBug, warehouse: tuple[bigquery.Client, Settings], accounts: Accounts, tmp_path: Path
 ) -> None:
     """Each would not be settled with the bug that is named: `mutation` proves it."""
-    account = accounts(planted.source)
+    account = accounts(seeded.source)
     account.reset()
     with small_pages():
         world = World(*warehouse, tmp_path, [account])
-        for name, options in planted.steps:
+        for name, options in seeded.steps:
             getattr(world, name)(**options)
         world.settle()
         world.check()

@@ -11,16 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from reporting import dbt
 from reporting.settings import ROOT, Settings, read_settings
-from reporting.warehouse import builds
+from reporting.transform import builds, dbt
 from reporting.warehouse.client import connect
 from tests.convergence.accounts import ACCOUNTS, serving, small_pages
 from tests.convergence.history import World
 
-pytestmark = pytest.mark.timeout(1200)
 # Where a process is killed, and in which read: during the extract, before the load, within a job of BigQuery's, and
-# between the MERGE and the ledger.
+# between the MERGE and the sync log.
 KILLS = (
     ("a page", "full", "notion__daily_habits"),
     ("the landing", "full", "hubspot__contacts"),
@@ -54,7 +52,7 @@ def killed(world: World, shared_environment: dict[str, str], table: str, refresh
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
 
@@ -64,12 +62,12 @@ def build(settings: Settings, world: World) -> None:
     plan = builds.plan(world.client, settings, "changed")
     for layer in ("staging", "marts"):
         done = subprocess.run(
-            dbt.build_command(settings, plan.selection(layer)),
+            dbt.build_command(settings, plan.selection(layer), exclude=plan.excluded),
             env=dbt.environment(settings),
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=600,
         )
         assert done.returncode == 0, done.stdout
     builds.record(world.client, settings, plan)

@@ -1,4 +1,4 @@
-"""A build waits until the round that caused it has had time to end, without holding a slot meanwhile."""
+"""A build waits until the sync that caused it has had time to end, without holding a slot meanwhile."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ except Exception as error:
     ("refresh", "age", "expected"),
     [("changed", 5, "again after 60 s"), ("changed", 70, "went on"), ("full", 5, "went on")],
 )
-def test_a_build_comes_again_when_the_round_is_over(
+def test_a_build_comes_again_when_the_sync_is_over(
     tmp_path: Path, refresh: str, age: int, expected: str
 ) -> None:
     environment = os.environ | {
@@ -48,6 +48,6 @@ def test_a_build_comes_again_when_the_round_is_over(
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     assert expected in done.stdout.splitlines()[-1]

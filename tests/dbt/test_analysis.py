@@ -64,7 +64,7 @@ def analyse(script: str, folder: Path, *parts: dict[str, dict[str, Any]]) -> tup
     manifest = {"sources": {SOURCE: source}, "nodes": nodes, "unit_tests": tests}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     command = [PYTHON, ROOT / "dbt" / script, folder]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     refused = [
         line.removeprefix("Refused: ")
         for line in done.stderr.splitlines()

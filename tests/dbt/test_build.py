@@ -13,14 +13,12 @@ import pytest
 import yaml
 from google.cloud import bigquery
 
-from reporting import dbt
-from reporting.entities import NOTION
-from reporting.extract import extract
-from reporting.landing import Landing
+from reporting.ingest.landing import Landing
 from reporting.settings import Settings
-from reporting.warehouse import builds
-from reporting.warehouse.load import load
-from tests.notion_server import HABITS, START, Notion, reader_over, title
+from reporting.sources.notion.entities import NOTION
+from reporting.transform import builds, dbt
+from tests.support.notion_server import HABITS, START, Notion, reader_over, title
+from tests.support.syncs import Syncs
 
 DAILY, WEEKLY, MONTHLY, TARGETS = NOTION[:4]
 TODAY = date(2026, 1, 10)
@@ -30,8 +28,6 @@ DOWNSTREAM_OF_DAILY = {
     "marts": {"int_habits__unpivoted", "int_habits__named", "habits", "habit_metrics"},
 }
 
-# The first test waits for every build.
-pytestmark = pytest.mark.timeout(900)
 
 Statuses = dict[str, str]
 Rows = list[tuple[Any, ...]]
@@ -76,12 +72,11 @@ class Build:
     marts: Marts
 
 
-class House:
+class SampleWarehouse(Syncs):
     """A warehouse, a Notion with two databases, and dbt."""
 
     def __init__(self, client: bigquery.Client, settings: Settings, folder: Path) -> None:
-        self.client, self.settings = client, settings
-        self.landing = Landing(str(folder / "landing"))
+        super().__init__(client, settings, Landing(str(folder / "landing")))
         self.notion = Notion([START + timedelta(days=number) for number in range(12)])
         self.notion.sources[0]["properties"] = {"Date": {"id": "d", "name": "Date", "type": "date"}}
         self.notion.sources.append({"id": TARGETS_ID, "title": title("Habit Targets"), "properties": {}})
@@ -105,18 +100,14 @@ class House:
 
     def read(self) -> None:
         for entity in (DAILY, TARGETS):
-            reader = reader_over(self.notion, self.settings, entity)
-            folder = extract(
-                self.client, self.settings, entity, "full", reader, self.landing, tombstone_share=1.0
-            )
-            load(self.client, self.settings, entity, self.landing, folder, tombstone_share=1.0)
+            self.synced(entity, "full", reader_over(self.notion, self.settings, entity))
 
     def dbt(self, command: list[str]) -> tuple[int, Statuses]:
         """Exit code of `command`, and the status of each node that it ran."""
         dbt.forget_results(self.settings)
         environment = dbt.environment(self.settings) | {"REPORTING_TODAY": TODAY.isoformat()}
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=500
+            command, env=environment, capture_output=True, text=True, check=False, timeout=600
         )
         path = dbt.target_folder(self.settings) / "run_results.json"
         assert path.exists(), done.stdout
@@ -128,7 +119,8 @@ class House:
         plan = builds.plan(self.client, self.settings, "changed")
         steps = {}
         for layer in ("staging", "marts"):
-            code, steps[layer] = self.dbt(dbt.build_command(self.settings, plan.selection(layer)))
+            command = dbt.build_command(self.settings, plan.selection(layer), exclude=plan.excluded)
+            code, steps[layer] = self.dbt(command)
             assert code == 0, dbt.failures(self.settings)
         builds.record(self.client, self.settings, plan)
         return Build(plan, steps, self.marts())
@@ -165,14 +157,14 @@ def models(statuses: Statuses) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def house(current_warehouse: tuple[bigquery.Client, Settings]) -> House:
+def sample_warehouse(current_warehouse: tuple[bigquery.Client, Settings]) -> SampleWarehouse:
     client, settings = current_warehouse
-    return House(client, settings, settings.state)
+    return SampleWarehouse(client, settings, settings.state)
 
 
 @dataclass(frozen=True)
 class Story:
-    """What a house went through. Each part is of its time, so that the tests can be run in any order."""
+    """What a sample warehouse went through. Each part is of its time, so that the tests can be run in any order."""
 
     first: Build
     first_days: Rows
@@ -185,28 +177,42 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(house: House) -> Story:
+def story(sample_warehouse: SampleWarehouse) -> Story:
     # The 4th has no page, and today, the 10th, is not ticked yet.
     days = {
         number: day(number, tick("Read", number not in (3, 10))) for number in range(1, 11) if number != 4
     }
-    house.hold(days, [target("Read", 0.7)])
-    house.read()
-    first, first_days, first_metrics = house.build(), house.days_of("Read"), house.metrics()
+    sample_warehouse.hold(days, [target("Read", 0.7)])
+    sample_warehouse.read()
+    first, first_days, first_metrics = (
+        sample_warehouse.build(),
+        sample_warehouse.days_of("Read"),
+        sample_warehouse.metrics(),
+    )
 
     # Another habit, the first one renamed and ticked on all days, and the 8th deleted.
     for number in days:
         days[number] = day(number, tick("Books", True, property_id="read"), tick("Stretch", True))
-    house.hold(days, [target("Read", 0.7)])
-    house.page_of(8)["in_trash"] = True
-    house.read()
-    second = house.build()
-    found = {habit: house.days_of(habit) for habit in ("Books", "Stretch")}
+    sample_warehouse.hold(days, [target("Read", 0.7)])
+    sample_warehouse.page_of(8)["in_trash"] = True
+    sample_warehouse.read()
+    second = sample_warehouse.build()
+    found = {habit: sample_warehouse.days_of(habit) for habit in ("Books", "Stretch")}
 
-    # Without a selection, and so with the unit tests.
-    command = dbt.build_command(house.settings, ())
-    everything = house.dbt(command[: command.index("--exclude-resource-type")])
-    return Story(first, first_days, first_metrics, second, found, house.metrics(), everything, house.marts())
+    # Without a selection, and so with the unit tests; of an exposure nothing is run.
+    command = dbt.build_command(sample_warehouse.settings, ())
+    command = command[: command.index("--exclude-resource-type")]
+    everything = sample_warehouse.dbt([*command, "--exclude-resource-type", "exposure"])
+    return Story(
+        first,
+        first_days,
+        first_metrics,
+        second,
+        found,
+        sample_warehouse.metrics(),
+        everything,
+        sample_warehouse.marts(),
+    )
 
 
 def test_everything_passes_unit_tests_included(story: Story) -> None:
@@ -274,35 +280,42 @@ def test_building_again_changes_nothing(story: Story) -> None:
     assert story.marts != story.first.marts
 
 
-def test_a_failing_test_is_named(house: House, story: Story) -> None:
-    raw = f"{house.settings.dataset('raw')}.notion__daily_habits"
+def test_a_failing_test_is_named(sample_warehouse: SampleWarehouse, story: Story) -> None:
+    raw = f"{sample_warehouse.settings.dataset('raw')}.notion__daily_habits"
     # A page twice, which the loader never makes.
-    house.client.query(
+    sample_warehouse.client.query(
         f"INSERT INTO {raw} (id, _extracted_at) SELECT id, _extracted_at FROM {raw} LIMIT 1"
     ).result()
     selection = ["stg_notion__daily_habits,tag:staging"]
     try:
-        code, statuses = house.dbt(dbt.build_command(house.settings, selection))
-        said = dbt.failures(house.settings)
+        code, statuses = sample_warehouse.dbt(dbt.build_command(sample_warehouse.settings, selection))
+        said = dbt.failures(sample_warehouse.settings)
     finally:
-        house.client.query(f"DELETE FROM {raw} WHERE _run_id IS NULL").result()
+        sample_warehouse.client.query(f"DELETE FROM {raw} WHERE _run_id IS NULL").result()
     assert code == 1
     failed = [name.split(".")[2] for name, status in statuses.items() if status == "fail"]
     assert "stg_notion__daily_habits_is_valid" in failed
     assert any(line.startswith("test stg_notion__daily_habits_is_valid: ") for line in said)
 
 
-def test_a_source_that_is_not_read_any_more_is_named(house: House, story: Story) -> None:
-    ops = house.settings.dataset("ops")
-    house.client.query(
+def test_a_source_that_is_not_read_any_more_is_named(sample_warehouse: SampleWarehouse, story: Story) -> None:
+    ops = sample_warehouse.settings.dataset("ops")
+    sample_warehouse.client.query(
         f"UPDATE {ops}.sync_runs SET committed_at = TIMESTAMP_SUB(committed_at, INTERVAL 5 DAY) "
         "WHERE entity = 'daily_habits'"
     ).result()
-    dbt.forget_results(house.settings)
-    command = dbt.freshness_command(house.settings, ["notion.daily_habits", "notion.habit_targets"])
-    environment = dbt.environment(house.settings)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    # A replay asks the source nothing, so it makes nothing fresher.
+    sample_warehouse.client.query(
+        f"INSERT INTO {ops}.sync_runs (run_id, source, entity, refresh, committed_at, cursor_at, is_complete) "
+        "VALUES ('again', 'notion', 'daily_habits', 'replay', CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP(), TRUE)"
+    ).result()
+    dbt.forget_results(sample_warehouse.settings)
+    command = dbt.freshness_command(
+        sample_warehouse.settings, ["notion.daily_habits", "notion.habit_targets"]
+    )
+    environment = dbt.environment(sample_warehouse.settings)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 1, done.stdout
     # The targets were read in time, and so are not named.
-    (line,) = dbt.stale(house.settings)
+    (line,) = dbt.stale(sample_warehouse.settings)
     assert line.startswith("source notion.daily_habits: last complete run 20")

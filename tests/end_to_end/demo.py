@@ -8,12 +8,14 @@ from typing import Any
 
 from google.cloud import bigquery
 
+from reporting.local.bigquery import LocalBigQuery
+from reporting.local.serving import Served, free_port
+from reporting.local.tokens import token_of
 from reporting.settings import ROOT
-from sandbox.bigquery.server import LocalBigQuery
-from sandbox.guard import token_of
-from sandbox.serving import Served, free_port
 
 HEADERS = {"Authorization": "Bearer ntn_any", "Notion-Version": "2025-09-03"}
+# Longer than the demo itself waits for its runs: what it says then is the reason.
+HANGS_SECONDS = 1500
 # Enough for every line of the tables.
 WIDE = {"COLUMNS": "200"}
 
@@ -39,15 +41,19 @@ class Demo:
         return [str(ROOT / "script" / "demo"), "--data", str(self.folder), *ports, *arguments]
 
     def run(self) -> str:
-        done = subprocess.run(
-            self.command("--once"),
-            env=os.environ | WIDE,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        try:
+            done = subprocess.run(
+                self.command("--once"),
+                env=os.environ | WIDE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=HANGS_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"the demo did not end; it said: {error.output}") from None
+        assert done.returncode == 0, done.stdout
         assert self.open_ports() == []
         return done.stdout
 

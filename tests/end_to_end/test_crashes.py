@@ -9,18 +9,18 @@ import httpx
 import psutil
 import pytest
 
-from reporting.commands.airflow_api import ENDED, AirflowApi
-from reporting.commands.configuration import token_connection
-from reporting.commands.rounds import MART_CHANGED
+from reporting.deploy.airflow_api import ENDED, AirflowApi
+from reporting.deploy.configuration import token_connection
+from reporting.deploy.syncs import MART_CHANGED
+from reporting.local.bigquery import LocalBigQuery, running
+from reporting.local.serving import free_port
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
-from sandbox.bigquery.server import LocalBigQuery, running
-from sandbox.serving import free_port
-from tests import postgres
 from tests.convergence.accounts import Account, serving
-from tests.production_server import Production
+from tests.support import postgres
+from tests.support.production_server import Production
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(3600)
 TABLE = "notion__daily_habits"
 DAG = f"raw_{TABLE}__full"
 # What the platform starts again as a whole, by words of its title or command line.
@@ -59,7 +59,7 @@ class Installation:
         # One task runs at a time, and a build would be before the next victim.
         address = f"{self.production.address}/api/v2/dags/{MART_CHANGED}"
         token = {"Authorization": f"Bearer {self.production.token()}"}
-        httpx.patch(address, json={"is_paused": True}, headers=token, timeout=60).raise_for_status()
+        httpx.patch(address, json={"is_paused": True}, headers=token, timeout=120).raise_for_status()
 
     def close(self) -> None:
         self.production.kill()

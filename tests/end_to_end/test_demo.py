@@ -1,4 +1,4 @@
-"""The demo as its users run it: real Airflow, real dbt, the local BigQuery, the stand-ins."""
+"""The demo as its users run it: real Airflow, real dbt, the local BigQuery, the fake APIs."""
 
 import os
 import signal
@@ -13,31 +13,31 @@ import httpx
 import pytest
 from google.cloud import bigquery
 
-from reporting.commands.airflow_api import ENDED, AirflowApi
-from reporting.commands.rounds import MART_CHANGED
-from reporting.entities import ENTITIES
+from reporting.deploy.airflow_api import ENDED, AirflowApi
+from reporting.deploy.syncs import MART_CHANGED
+from reporting.local.bigquery import LocalBigQuery
+from reporting.local.bigquery import running as bigquery_running
 from reporting.settings import read_settings
+from reporting.sources.registry import ENTITIES
 from reporting.warehouse.client import connect
-from sandbox.bigquery.server import LocalBigQuery
-from sandbox.bigquery.server import running as bigquery_running
 from sandbox.google import AUTHORIZED_USER
-from sandbox.serving import stand_in
-from tests.control import client as client_of
+from sandbox.serving import fake_api
 from tests.end_to_end.demo import HEADERS, WIDE, Demo, rows
-from tests.google_account import AddressBook
-from tests.hubspot_portal import portal
+from tests.support.control import client as client_of
+from tests.support.google_account import AddressBook
+from tests.support.hubspot_portal import portal
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(3600)
 DAILY = "Daily Disciplines"
 
 
-def ledger_since(folder: Path, since: datetime) -> dict[str, tuple[int, ...]]:
+def sync_log_since(folder: Path, since: datetime) -> dict[str, tuple[int, ...]]:
     """Rows read, inserted, updated and tombstoned by entity, from the demo's own warehouse."""
     with bigquery_running(folder / "bigquery") as local:
-        return ledger(local, since)
+        return sync_log(local, since)
 
 
-def ledger(
+def sync_log(
     local: LocalBigQuery, since: datetime = datetime(2000, 1, 1, tzinfo=UTC)
 ) -> dict[str, tuple[int, ...]]:
     """Rows read, inserted, updated and tombstoned by entity, from a warehouse."""
@@ -61,7 +61,7 @@ def change_the_crm(folder: Path) -> str:
 
 def change_the_address_book(folder: Path) -> tuple[str, str]:
     """One create, one delete and one change of a resource name; the name before and after."""
-    with stand_in("google", folder / "google") as served:
+    with fake_api("google", folder / "google") as served:
         book = AddressBook(served)
         renamed, deleted = [
             name for name, each in book.truth().items() if each["origin"]["case"] == "same_email"
@@ -81,7 +81,7 @@ def person_of(client: bigquery.Client, resource_name: str) -> str:
 def change_three_pages(folder: Path) -> str:
     """One create, one edit, one trash among the daily habits; the id of the one in the trash."""
     with (
-        stand_in("notion", folder / "notion") as served,
+        fake_api("notion", folder / "notion") as served,
         client_of(served, headers=HEADERS) as http,
     ):
         state = http.get("/_control/state").json()
@@ -120,7 +120,7 @@ def serving(demo: Demo) -> Iterator[str]:
         yield said
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=120)
+        process.communicate(timeout=600)
     assert process.returncode == 130
     assert demo.open_ports() == []
 
@@ -147,6 +147,12 @@ def run_what_is_triggered(demo: Demo, password: str) -> None:
     assert ended(api, dag_id, api.trigger(dag_id)) == "success"
     made = await_run(api, MART_CHANGED, since)
     assert ended(api, MART_CHANGED, made) == "success"
+    # What dbt ran is shown, as it can be run again.
+    task = api._call("GET", f"dags/{MART_CHANGED}/dagRuns/{made}/taskInstances/staging")
+    command = task["rendered_fields"]["bash_command"]
+    assert "/dbt build " in command
+    assert "--select source:" in command
+    assert "#" not in command
     client = connect(read_settings(demo.bigquery().variables))
     assert rows(client, "SELECT COUNT(*) FROM marts.habits WHERE habit = 'Water' AND amount = 77") == [(1,)]
 
@@ -161,7 +167,7 @@ def run_what_is_triggered(demo: Demo, password: str) -> None:
 def ended(api: AirflowApi, dag_id: str, run_id: str) -> str:
     """The state in which a run ends."""
     pause = threading.Event()
-    for _ in range(600):
+    for _ in range(3000):
         if (state := api.state(dag_id, run_id)) in ENDED:
             return state
         pause.wait(0.3)
@@ -171,7 +177,7 @@ def ended(api: AirflowApi, dag_id: str, run_id: str) -> str:
 def await_run(api: AirflowApi, dag_id: str, since: datetime) -> str:
     """The run that an event made."""
     pause = threading.Event()
-    for _ in range(100):
+    for _ in range(3000):
         if made := api.runs(dag_id, since):
             return str(made[0]["dag_run_id"])
         pause.wait(0.3)
@@ -181,7 +187,7 @@ def await_run(api: AirflowApi, dag_id: str, since: datetime) -> str:
 def test_demo_again_from_an_empty_metadata_database_and_after_changes(tmp_path: Path) -> None:
     demo = Demo(tmp_path / "state")
     with serving(demo) as said:
-        first = ledger(demo.bigquery())
+        first = sync_log(demo.bigquery())
         # One build takes what every source brought.
         client = connect(read_settings(demo.bigquery().variables))
         assert rows(client, "SELECT COUNT(*) FROM ops.dbt_builds") == [(1,)]
@@ -200,7 +206,7 @@ def test_demo_again_from_an_empty_metadata_database_and_after_changes(tmp_path: 
     (demo.folder / "airflow.db").unlink()
     since = datetime.now(UTC)
     demo.run()
-    again = ledger_since(demo.folder, since)
+    again = sync_log_since(demo.folder, since)
     assert again == {entity: (counts[0], 0, 0, 0) for entity, counts in first.items()}
 
     trashed = change_three_pages(demo.folder)
@@ -208,7 +214,7 @@ def test_demo_again_from_an_empty_metadata_database_and_after_changes(tmp_path: 
     before, after = change_the_address_book(demo.folder)
     since = datetime.now(UTC)
     demo.run()
-    changed = ledger_since(demo.folder, since)
+    changed = sync_log_since(demo.folder, since)
     assert changed.pop("notion.daily_habits")[1:] == (1, 1, 1)
     # The winner of a merge is edited by it.
     assert changed.pop("hubspot.contacts")[1:] == (1, 2, 1)

@@ -1,4 +1,4 @@
-"""One's own data: what script/connect stored is what script/round reads; the warehouse is what stays."""
+"""One's own data: what script/connect stored is what script/sync reads; the warehouse is what stays."""
 
 import os
 import shutil
@@ -7,26 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from reporting.entities import HUBSPOT_OBJECTS
+from reporting.deploy import configuration
+from reporting.local.bigquery import LocalBigQuery
+from reporting.local.serving import free_port
 from reporting.settings import ROOT, read_settings
+from reporting.sources.hubspot.entities import HUBSPOT_OBJECTS
 from reporting.warehouse.client import connect
-from sandbox.bigquery.server import LocalBigQuery
-from sandbox.serving import free_port, stand_in
+from sandbox.serving import fake_api
 from tests.end_to_end.demo import rows
-from tests.hubspot_portal import SMALL, portal
+from tests.support.hubspot_portal import SMALL, portal
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(3600)
 
 
-def test_connect_doctor_and_rounds_from_an_empty_folder_each(
+def test_connect_doctor_and_syncs_from_an_empty_folder_each(
     tmp_path: Path, bigquery_endpoint: LocalBigQuery
 ) -> None:
-    """One's own data: what script/connect stored is what the rounds read; the warehouse is what stays."""
+    """One's own data: what script/connect stored is what the syncs read; the warehouse is what stays."""
     config = tmp_path / "config" / "environment"
     scopes = ",".join(f"crm.objects.{each.name}.read" for each in HUBSPOT_OBJECTS if each.name != "emails")
     crm_options = (*SMALL, "--token", "pat-own", "--scopes", scopes)
     with (
-        stand_in("notion", tmp_path / "notion", None, "--days", "40", "--token", "ntn_own") as notion,
+        fake_api("notion", tmp_path / "notion", None, "--days", "40", "--token", "ntn_own") as notion,
         portal(tmp_path / "hubspot", *crm_options) as crm,
     ):
         environment = os.environ | {
@@ -52,7 +54,7 @@ def test_connect_doctor_and_rounds_from_an_empty_folder_each(
             )
 
         refused = run("connect", "notion", answers="ntn_wrong\n")
-        assert refused.returncode == 1
+        assert refused.returncode == 2
         assert "Notion refused the token" in refused.stderr
         assert not config.exists()
         assert run("doctor").returncode == 1
@@ -77,7 +79,7 @@ def test_connect_doctor_and_rounds_from_an_empty_folder_each(
         results, history = [], []
         for number in range(2):
             state = tmp_path / f"state{number}"
-            done = run("round", "--data", str(state), "--port", str(free_port()))
+            done = run("sync", "--data", str(state), "--port", str(free_port()))
             assert done.returncode == 0, done.stdout + done.stderr
             assert "ntn_own" not in done.stdout + done.stderr
             assert "pat-own" not in done.stdout + done.stderr
@@ -111,5 +113,49 @@ def test_connect_doctor_and_rounds_from_an_empty_folder_each(
         for name in ("daily_habits", "contacts"):
             assert [refresh for entity, refresh in refreshes if entity == name] == ["full", "changed"]
         assert "emails" not in [entity for entity, _ in refreshes]
-        # What seldom changes is not swept again on the same day.
+        # What seldom changes is not fully refreshed again on the same day.
         assert [entity for entity, _ in refreshes].count("owners") == 1
+
+
+def test_a_source_that_refuses_keeps_nobody_elses_marts(
+    tmp_path: Path, bigquery_endpoint: LocalBigQuery
+) -> None:
+    """A token that ended is one source's own trouble: the others are read, built and shown, and it is named."""
+    switched_off = [
+        *(f"HUBSPOT__{each.name.upper()}" for each in HUBSPOT_OBJECTS if each.name != "contacts"),
+        *("HUBSPOT__OWNERS", "HUBSPOT__PIPELINES", "HUBSPOT__ASSOCIATIONS"),
+        *("NOTION__WEEKLY_HABITS", "NOTION__MONTHLY_HABITS", "NOTION__HABIT_TARGETS"),
+    ]
+    with (
+        fake_api("notion", tmp_path / "notion", None, "--days", "10", "--token", "ntn_own") as notion,
+        portal(tmp_path / "hubspot", *SMALL, "--token", "pat-new") as crm,
+    ):
+        state = tmp_path / "state"
+        environment = os.environ | {
+            "REPORTING_CONFIG": str(tmp_path / "config" / "environment"),
+            "AIRFLOW_CONN_NOTION": configuration.token_connection("ntn_own", notion.address),
+            "AIRFLOW_CONN_HUBSPOT": configuration.token_connection("pat-ended", crm.address),
+            **bigquery_endpoint.variables,
+            "REPORTING_DATASET_PREFIX": "refused_",
+            "REPORTING_LANDING_URI": str(tmp_path / "landing"),
+            # As a whole sync's, and shorter.
+            "REPORTING_RETRY_SECONDS": "1",
+            **{f"REPORTING_NAME_{name}": "none" for name in switched_off},
+        }
+        done = subprocess.run(
+            [ROOT / "script" / "sync", "--data", str(state), "--port", str(free_port())],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "hubspot did not succeed" in done.stderr
+    assert "raw_hubspot__contacts__full.extract" in done.stderr
+    assert "HubSpot refused the token (401)" in done.stderr
+    assert "notion" not in done.stderr.lower().replace("notion__", "")
+    assert "pat-ended" not in done.stdout + done.stderr
+    client = connect(read_settings(environment))
+    assert rows(client, "SELECT COUNT(*) FROM refused_marts.habits")[0][0] > 0
+    assert (state / "site" / "index.html").exists()

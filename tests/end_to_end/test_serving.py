@@ -10,7 +10,7 @@ import pytest
 
 from tests.end_to_end.demo import Demo
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(3600)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)])
@@ -25,10 +25,10 @@ def test_a_demo_that_is_ended_half_way_leaves_nothing_running(tmp_path: Path, nu
             process.send_signal(number)
             break
     rest = process.stdout.read()
-    assert process.wait(120) == code
+    assert process.wait(600) == code
     assert "Traceback" not in rest
     assert len(family) >= 5
-    _, alive = psutil.wait_procs(family, timeout=60)
+    _, alive = psutil.wait_procs(family, timeout=600)
     assert alive == []
     assert demo.open_ports() == []
 
@@ -39,9 +39,9 @@ def test_a_port_in_use_is_a_plain_sentence(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", demo.ports["--bigquery-port"]))
         taken.listen()
         done = subprocess.run(
-            demo.command("--once"), capture_output=True, text=True, check=False, timeout=120
+            demo.command("--once"), capture_output=True, text=True, check=False, timeout=600
         )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert f"port {demo.ports['--bigquery-port']}, for the local BigQuery, cannot be used" in done.stderr
     assert "Traceback" not in done.stderr
     assert demo.open_ports() == []

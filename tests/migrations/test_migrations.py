@@ -8,20 +8,22 @@ from alembic.script import ScriptDirectory
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
-from reporting.settings import ROOT, Settings, read_settings
+from reporting.settings import ROOT, Settings
 from reporting.warehouse import schema
-from reporting.warehouse.client import connect
 from reporting.warehouse.tables import describe
 
 STANDARD_TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 
 
 @pytest.fixture
-def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> bigquery.Client:
-    for name, value in settings.emulator_variables().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
-    return connect(read_settings())
+def settings(shared_warehouse: tuple[bigquery.Client, Settings]) -> Settings:
+    """Of the warehouse that the tests of this file take down and bring up again, each from wherever the one before left it."""
+    return shared_warehouse[1]
+
+
+@pytest.fixture
+def client(current_warehouse: tuple[bigquery.Client, Settings]) -> bigquery.Client:
+    return current_warehouse[0]
 
 
 def leaves(fields: list[bigquery.SchemaField]) -> Iterator[tuple[str, str, str, str | None]]:
@@ -96,6 +98,38 @@ def test_down_and_up_again(client: bigquery.Client, settings: Settings) -> None:
     client.get_table(f"{settings.dataset('raw')}.notion__daily_habits")
 
 
+@pytest.mark.parametrize("second", ["0019", "0020", "0001"])
+def test_what_two_starts_at_once_wrote_is_one_row_again(
+    client: bigquery.Client, settings: Settings, second: str
+) -> None:
+    schema.upgrade(client)
+    table = f"{settings.dataset('ops')}.alembic_version"
+    newest = schema.head(client)
+    client.query(f"INSERT INTO `{table}` (version_num) VALUES ('{second}')").result()
+    schema.upgrade(client)
+    assert [row["version_num"] for row in client.query(f"SELECT version_num FROM `{table}`").result()] == [
+        newest
+    ]
+    schema.downgrade(client, "0019")
+    assert [row["version_num"] for row in client.query(f"SELECT version_num FROM `{table}`").result()] == [
+        "0019"
+    ]
+    schema.upgrade(client)
+
+
+def test_a_revision_of_a_newer_code_is_kept(client: bigquery.Client, settings: Settings) -> None:
+    schema.upgrade(client)
+    table = f"{settings.dataset('ops')}.alembic_version"
+    client.query(f"INSERT INTO `{table}` (version_num) VALUES ('9999')").result()
+    schema.keep_one_version(
+        client, settings.dataset("ops"), ScriptDirectory.from_config(schema.migrations(client))
+    )
+    assert [row["version_num"] for row in client.query(f"SELECT version_num FROM `{table}`").result()] == [
+        "9999"
+    ]
+    client.query(f"UPDATE `{table}` SET version_num = '{schema.head(client)}' WHERE TRUE").result()
+
+
 def test_a_downgrade_refuses_to_drop_rows(client: bigquery.Client, settings: Settings) -> None:
     schema.upgrade(client)
     table = f"{settings.dataset('raw')}.notion__daily_habits"
@@ -106,3 +140,37 @@ def test_a_downgrade_refuses_to_drop_rows(client: bigquery.Client, settings: Set
     schema.downgrade(client, "base", discard=True)
     with pytest.raises(NotFound):
         client.get_table(table)
+
+
+def test_a_downgrade_refuses_to_drop_the_values_of_a_column(
+    client: bigquery.Client, settings: Settings
+) -> None:
+    schema.upgrade(client)
+    table = f"{settings.dataset('raw')}.hubspot__contacts"
+    client.query(f"INSERT INTO {table} (id, phone_e164) VALUES ('a', '+4930111'), ('b', NULL)").result()
+    with pytest.raises(schema.DiscardError, match="holds 1 values in the column phone_e164"):
+        schema.downgrade(client, "0009")
+    assert "phone_e164" in {field.name for field in client.get_table(table).schema}
+    schema.downgrade(client, "0009", discard=True)
+    assert "phone_e164" not in {field.name for field in client.get_table(table).schema}
+    assert client.get_table(table).num_rows == 2
+    client.query(f"DELETE FROM {table} WHERE TRUE").result()
+
+
+def test_every_column_is_dropped_under_the_guard() -> None:
+    for path in sorted((ROOT / "migrations/versions").glob("*.py")):
+        down = path.read_text().partition("def downgrade")[2]
+        assert "DROP COLUMN" not in down, path.name
+        assert "DROP TABLE" not in down, path.name
+
+
+def test_a_downgrade_that_was_cut_off_begins_anew(client: bigquery.Client, settings: Settings) -> None:
+    schema.upgrade(client)
+    # What the revisions drop before their number is written.
+    client.query(f"ALTER TABLE {settings.dataset('ops')}.sync_runs DROP COLUMN caps_met").result()
+    client.query(f"DROP TABLE {settings.dataset('ops')}.dbt_results").result()
+    schema.downgrade(client, "0015")
+    with pytest.raises(NotFound):
+        client.get_table(f"{settings.dataset('ops')}.airflow_runs")
+    schema.upgrade(client)
+    client.get_table(f"{settings.dataset('ops')}.dbt_results")

@@ -9,10 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.dbt.house import migrated
-from tests.people.house import Neighbourhood
-
-pytestmark = pytest.mark.timeout(900)
+from tests.dbt.sample_warehouse import migrated
+from tests.people.sample_warehouse import Neighbourhood
 
 WORLDS = 30
 NAMES = (
@@ -88,7 +86,7 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 @pytest.fixture(scope="module")
-def house(shared_environment: dict[str, str]) -> Iterator[Neighbourhood]:
+def sample_warehouse(shared_environment: dict[str, str]) -> Iterator[Neighbourhood]:
     with migrated(shared_environment) as (client, settings):
         made = Neighbourhood(client, settings, date(2026, 6, 30))
         made.dbt("tag:staging")
@@ -113,27 +111,29 @@ def groups(person_of: Mapping[str, str], of: Mapping[int, str]) -> set[frozenset
     return {frozenset(each) for each in found.values()}
 
 
-def build(house: Neighbourhood, cards: list[tuple[int, Mapping[int, Card]]]) -> dict[str, str]:
-    house.hold(
+def build(sample_warehouse: Neighbourhood, cards: list[tuple[int, Mapping[int, Card]]]) -> dict[str, str]:
+    sample_warehouse.hold(
         (card.source, key_of(world, number, card.source), card.typed(world))
         for world, each in cards
         for number, card in each.items()
     )
-    house.dbt(
+    sample_warehouse.dbt(
         "int_people__records",
         "int_people__links",
         "int_people__connected",
         "int_people__matched",
         "person_keys",
     )
-    return house.people()
+    return sample_warehouse.people()
 
 
-def leads(house: Neighbourhood) -> dict[str, str]:
+def leads(sample_warehouse: Neighbourhood) -> dict[str, str]:
     """Where the key that a record founded leads."""
     founded = "CONCAT('person_', SUBSTR(TO_HEX(SHA256(record_id)), 1, 16))"
-    table = f"{house.settings.dataset('snapshots')}.person_keys"
-    return dict(house.rows(f"SELECT {founded}, person_id FROM {table} WHERE founded_at IS NOT NULL"))
+    table = f"{sample_warehouse.settings.dataset('snapshots')}.person_keys"
+    return dict(
+        sample_warehouse.rows(f"SELECT {founded}, person_id FROM {table} WHERE founded_at IS NOT NULL")
+    )
 
 
 @settings(
@@ -148,18 +148,18 @@ def leads(house: Neighbourhood) -> dict[str, str]:
     derandomize=True,
 )
 @given(st.lists(worlds(), min_size=WORLDS, max_size=WORLDS))
-def test_keys_outlive_what_happens_to_records(house: Neighbourhood, found: list[World]) -> None:
-    table = f"{house.settings.dataset('snapshots')}.person_keys"
-    house.client.query(f"DROP TABLE IF EXISTS {table}").result()
+def test_keys_outlive_what_happens_to_records(sample_warehouse: Neighbourhood, found: list[World]) -> None:
+    table = f"{sample_warehouse.settings.dataset('snapshots')}.person_keys"
+    sample_warehouse.client.query(f"DROP TABLE IF EXISTS {table}").result()
     every = [(number, each) for number, each in enumerate([*found, *found])]
-    before = build(house, [(number, each.before) for number, each in every])
+    before = build(sample_warehouse, [(number, each.before) for number, each in every])
     for number, each in enumerate(found):
         mirrored = groups(before, names(number + WORLDS, each.before))
         assert groups(before, names(number, each.before)) == mirrored, each.before
 
     # The rows come in another order, too.
-    after = build(house, [(number, each.after) for number, each in reversed(every)])
-    lead = leads(house)
+    after = build(sample_warehouse, [(number, each.after) for number, each in reversed(every)])
+    lead = leads(sample_warehouse)
     for number, each in every:
         was, now = names(number, each.before), names(number, each.after)
         old, new = groups(before, was), groups(after, now)

@@ -8,11 +8,9 @@ from itertools import combinations
 
 import pytest
 
-from tests.dbt.house import migrated
-from tests.people.house import Neighbourhood
+from tests.dbt.sample_warehouse import migrated
 from tests.people.labelled import Labelled, pairs, people
-
-pytestmark = pytest.mark.timeout(600)
+from tests.people.sample_warehouse import Neighbourhood
 
 
 @dataclass(frozen=True)
@@ -59,18 +57,18 @@ def name_of(record: Labelled) -> str:
 @pytest.fixture(scope="module")
 def score(shared_environment: dict[str, str]) -> Iterator[Score]:
     with migrated(shared_environment, REPORTING_DEFAULT_REGION="DE") as (client, settings):
-        house = Neighbourhood(client, settings, date(2026, 6, 30))
+        sample_warehouse = Neighbourhood(client, settings, date(2026, 6, 30))
         sample = people()
-        house.hold((each.source, each.id, each.fields) for each in sample)
-        house.dbt("tag:staging")
-        house.dbt("+people_matches,tag:marts")
+        sample_warehouse.hold((each.source, each.id, each.fields) for each in sample)
+        sample_warehouse.dbt("tag:staging")
+        sample_warehouse.dbt("+people_matches,tag:marts")
         candidates = {
             frozenset(pair)
-            for pair in house.rows(
-                f"SELECT record_id, other_record_id FROM {house.mart('people_matches')} WHERE NOT is_match"
+            for pair in sample_warehouse.rows(
+                f"SELECT record_id, other_record_id FROM {sample_warehouse.mart('people_matches')} WHERE NOT is_match"
             )
         }
-        yield Score(sample, house.people(), candidates)
+        yield Score(sample, sample_warehouse.people(), candidates)
 
 
 def test_nobody_is_taken_for_somebody_else(score: Score) -> None:

@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from reporting.commands import configuration, rounds
-from reporting.commands.airflow_api import AirflowApi
-from reporting.entities import NOTION
+from reporting.deploy import configuration, syncs
+from reporting.deploy.airflow_api import AirflowApi
+from reporting.local.bigquery import LocalBigQuery
+from reporting.local.serving import free_port
 from reporting.naming import DagId
 from reporting.settings import read_settings
+from reporting.sources.notion.entities import NOTION
 from reporting.warehouse.client import connect
-from sandbox.bigquery.server import LocalBigQuery
-from sandbox.serving import free_port, stand_in
-from tests import postgres, redis
+from sandbox.serving import fake_api
 from tests.end_to_end.demo import rows
-from tests.production_server import Production
+from tests.support import postgres, redis
+from tests.support.production_server import Production
 
-pytestmark = pytest.mark.timeout(1800)
 TOKEN = "ntn_of_the_celery_check"
-SWEEPS = [str(DagId("raw", entity.source, entity.name, "full")) for entity in NOTION]
+FULL_REFRESHES = [str(DagId("raw", entity.source, entity.name, "full")) for entity in NOTION]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def machines(bigquery_endpoint: LocalBigQuery, tmp_path: Path) -> Iterator[list[
     with ExitStack() as stack:
         cluster = stack.enter_context(postgres.running())
         broker = stack.enter_context(redis.running(tmp_path / "redis"))
-        notion = stack.enter_context(stand_in("notion", tmp_path / "notion", None, "--days", "60"))
+        notion = stack.enter_context(fake_api("notion", tmp_path / "notion", None, "--days", "60"))
         made: list[Production] = []
         for name in ("main", "worker1", "worker2"):
             production = Production(
@@ -84,20 +84,20 @@ def test_two_workers_share_the_landing_alone(machines: list[Production]) -> None
     settings = read_settings(main.environment)
     client = connect(settings)
     api = AirflowApi(main.address, main.token())
-    api.await_dags(SWEEPS)
-    rounds.run_round(
-        api, client, settings, Console(), SWEEPS, full_build=False, seconds=900, give_up_on_retry=True
+    api.await_dags(FULL_REFRESHES)
+    syncs.run_sync(
+        api, client, settings, Console(), FULL_REFRESHES, full_build=False, seconds=900, give_up_on_retry=True
     )
-    lines = rounds.ledger_lines(client, settings, begun_at)
+    lines = syncs.sync_log_lines(client, settings, begun_at)
     assert tasks_of(main) == set()
     done = [tasks_of(worker) for worker in workers]
     assert all(done), "one worker did everything"
-    expected = {(dag_id, task_id) for dag_id in SWEEPS for task_id in ("extract", "load")}
+    expected = {(dag_id, task_id) for dag_id in FULL_REFRESHES for task_id in ("extract", "load")}
     assert expected <= done[0] | done[1]
     # What one machine has read the other has loaded.
     assert any(
         {(dag_id, "extract")} <= one and {(dag_id, "load")} <= other
-        for dag_id in SWEEPS
+        for dag_id in FULL_REFRESHES
         for one, other in (done, done[::-1])
     )
     assert {line.entity for line in lines} == {f"{each.source}.{each.name}" for each in NOTION}

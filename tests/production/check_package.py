@@ -13,30 +13,31 @@ import psutil
 import pytest
 from rich.console import Console
 
-from reporting.commands import configuration, memory, rounds
-from reporting.commands.airflow_api import AirflowApi
-from reporting.entities import ENTITIES
+from reporting.cli import memory
+from reporting.deploy import configuration, syncs
+from reporting.deploy.airflow_api import AirflowApi
+from reporting.local.bigquery import LocalBigQuery
 from reporting.naming import DagId
 from reporting.settings import read_settings
+from reporting.sources.registry import ENTITIES
 from reporting.warehouse.client import connect
 from reporting.web.health import PACKAGE_HEADER, PATH
 from sandbox import sql
-from sandbox.bigquery.server import LocalBigQuery
 from sandbox.google import SCOPES, SPREADSHEET_LINK
-from sandbox.serving import stand_in
-from tests import postgres
+from sandbox.serving import fake_api
 from tests.end_to_end.demo import rows
-from tests.google_account import USER, address_book
-from tests.hubspot_portal import portal
-from tests.production_server import FRONT_END, Production
+from tests.support import postgres
+from tests.support.google_account import USER, address_book
+from tests.support.hubspot_portal import portal
+from tests.support.production_server import FRONT_END, Production
 
 pytestmark = pytest.mark.timeout(3600)
 IDLE_MB = 900
-ROUND_MB = 1200
+SYNC_MB = 1200
 SETTLE_SECONDS = 45
 NOTION_TOKEN = "ntn_of_the_packages_check"
 HUBSPOT_TOKEN = "pat-of-the-packages-check"
-SWEEPS = [str(DagId("raw", each.source, each.name, "full")) for each in ENTITIES]
+FULL_REFRESHES = [str(DagId("raw", each.source, each.name, "full")) for each in ENTITIES]
 HOURLY = [
     str(DagId("raw", each.source, each.name, "changed" if each.has_changed else "full"))
     for each in ENTITIES
@@ -55,7 +56,7 @@ def production(bigquery_endpoint: LocalBigQuery, tmp_path: Path) -> Iterator[Pro
     assert not prefix.exists(), f"{prefix} is there already, so nothing would show that it is unpacked"
     with (
         postgres.running() as cluster,
-        stand_in("notion", tmp_path / "notion") as notion,
+        fake_api("notion", tmp_path / "notion") as notion,
         portal(tmp_path / "hubspot") as hubspot,
         address_book(tmp_path / "google") as google,
     ):
@@ -77,14 +78,14 @@ def production(bigquery_endpoint: LocalBigQuery, tmp_path: Path) -> Iterator[Pro
             shutil.rmtree(prefix, ignore_errors=True)
 
 
-def one_round(production: Production, dag_ids: list[str]) -> dict[str, rounds.LedgerLine]:
-    """What the ledger says of each entity."""
+def one_sync(production: Production, dag_ids: list[str]) -> dict[str, syncs.SyncLogLine]:
+    """What the sync log says of each entity."""
     since = datetime.now(UTC)
     settings = read_settings(production.environment)
     client = connect(settings)
     api = AirflowApi(production.address, production.token())
     api.await_dags(dag_ids)
-    rounds.run_round(
+    syncs.run_sync(
         api,
         client,
         settings,
@@ -95,7 +96,7 @@ def one_round(production: Production, dag_ids: list[str]) -> dict[str, rounds.Le
         seconds=2400,
         give_up_on_retry=True,
     )
-    return {line.entity: line for line in rounds.ledger_lines(client, settings, since)}
+    return {line.entity: line for line in syncs.sync_log_lines(client, settings, since)}
 
 
 def data(production: Production) -> dict[str, int]:
@@ -139,8 +140,8 @@ def test_the_package(production: Production) -> None:
     console.print("idle", memory.table(idle))
     begun = clock()
     with memory.watched(first.pid) as busy:
-        read = one_round(production, SWEEPS)
-    console.print(f"round of sweeps with its build {clock() - begun:.0f} s", memory.table(busy))
+        read = one_sync(production, FULL_REFRESHES)
+    console.print(f"full refreshes with their build {clock() - begun:.0f} s", memory.table(busy))
     assert set(read) == {f"{entity.source}.{entity.name}" for entity in ENTITIES}
     assert all(line.inserted > 0 for line in read.values())
     before = data(production)
@@ -155,8 +156,8 @@ def test_the_package(production: Production) -> None:
     assert httpx.get(f"{production.address}{PATH}", timeout=30).status_code == 200
     begun = clock()
     with memory.watched(production.family()[0].pid) as hourly:
-        again = one_round(production, HOURLY)
-    console.print(f"hourly round {clock() - begun:.0f} s", memory.table(hourly))
+        again = one_sync(production, HOURLY)
+    console.print(f"hourly sync {clock() - begun:.0f} s", memory.table(hourly))
     assert len(again) == len(HOURLY)
     assert all((line.inserted, line.updated, line.tombstoned) == (0, 0, 0) for line in again.values())
     assert data(production) == before
@@ -170,9 +171,9 @@ def test_the_package(production: Production) -> None:
         "database": postgres.PASSWORD,
     }
     logs = [path for path in (production.folder / "state" / "logs").rglob("*") if path.is_file()]
-    assert len(logs) > 2 * len(SWEEPS)
+    assert len(logs) > 2 * len(FULL_REFRESHES)
     for path in (*logs, production.log):
         content = path.read_bytes()
         assert not [name for name, value in secrets.items() if value.encode() in content], path
     assert sum(idle.peak.values()) < IDLE_MB * memory.MB
-    assert max(sum(each.peak.values()) for each in (busy, hourly)) < ROUND_MB * memory.MB
+    assert max(sum(each.peak.values()) for each in (busy, hourly)) < SYNC_MB * memory.MB

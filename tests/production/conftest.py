@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.bigquery.server import LocalBigQuery
-from tests import postgres
-from tests.production_server import Production
+from reporting.local.bigquery import LocalBigQuery
+from tests.support import postgres
+from tests.support.production_server import Production
 
 
 @pytest.fixture(scope="module")

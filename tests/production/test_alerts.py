@@ -9,14 +9,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from reporting.commands.airflow_api import ENDED, AirflowApi
+from reporting.deploy.airflow_api import ENDED, AirflowApi
+from reporting.local.bigquery import LocalBigQuery
 from reporting.settings import ROOT
 from reporting.web.health import CANARY, PATH
-from sandbox.bigquery.server import LocalBigQuery
-from tests import postgres, receivers
-from tests.production_server import Production
+from tests.support import postgres, receivers
+from tests.support.production_server import Production
 
-pytestmark = pytest.mark.timeout(600)
 TOKEN = "ntn_token_of_the_failing_task"
 FAILING_DAG = """
 from airflow.sdk import Param, dag, task
@@ -126,7 +125,7 @@ def status(production: Production, wanted: int) -> dict[str, str]:
     """What the health endpoint says once it answers `wanted`."""
     pause = threading.Event()
     for _ in range(240):
-        answer = httpx.get(f"{production.address}{PATH}", timeout=30)
+        answer = httpx.get(f"{production.address}{PATH}", timeout=120)
         if answer.status_code == wanted:
             states: dict[str, str] = answer.json()
             return states
@@ -146,7 +145,7 @@ def test_new_channels_are_tried_once(
     alerting.environment["REPORTING_SMTP_URL"] += "/changed"
     web.status = 500
     try:
-        alerting.launch().wait(120)
+        alerting.launch().wait(600)
         assert "an alert would not arrive: the webhook failed: status 500" in alerting.said()
     finally:
         web.status = 200
@@ -177,8 +176,8 @@ def test_the_same_again_is_not_told_and_its_end_is(
     assert "failing: fail failed" not in rest(web) + rest(mail)
     assert run(api, "failing", is_well=True) == "success"
     assert run(api, ALERT) == "success"
-    about(web, "*Well again: failing: fail failed*")
-    about(mail, "Well again: failing: fail failed")
+    about(web, "*Resolved: failing: fail failed*")
+    about(mail, "Resolved: failing: fail failed")
     assert run(api, ALERT) == "success"
     assert "failing: fail failed" not in rest(web) + rest(mail)
 
@@ -242,7 +241,7 @@ def ask_for_canary(alerting: Production) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     return done.stdout.split()[-1]
 

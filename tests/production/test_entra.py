@@ -8,12 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from reporting.local.bigquery import LocalBigQuery
 from reporting.settings import ROOT
-from sandbox.bigquery.server import LocalBigQuery
-from tests import postgres
-from tests.production_server import FRONT_END, Production
+from tests.support import postgres
+from tests.support.production_server import FRONT_END, Production
 
-pytestmark = pytest.mark.timeout(600)
 TENANT = "01234567-89ab-cdef-0123-456789abcdef"
 CLIENT = "fedcba98-7654-3210-fedc-ba9876543210"
 SECRET = "secret-of-the-registration"
@@ -86,7 +85,7 @@ def entra(
 
 
 def test_people_are_sent_to_their_tenant_and_back_by_https(entra: Production) -> None:
-    answer = httpx.get(f"{entra.address}/auth/login/azure", headers=FRONT_END, timeout=30)
+    answer = httpx.get(f"{entra.address}/auth/login/azure", headers=FRONT_END, timeout=120)
     assert answer.status_code == 302
     target = urlsplit(answer.headers["location"])
     asked = {name: values[0] for name, values in parse_qs(target.query).items()}
@@ -104,11 +103,11 @@ def test_there_is_no_local_account_and_no_form_for_one(entra: Production, cluste
     with cluster.connect() as cursor:
         cursor.execute("SELECT COUNT(*) FROM ab_user")
         assert cursor.fetchone() == (0,)
-    page = httpx.get(f"{entra.address}/auth/login/", headers=FRONT_END, timeout=30, follow_redirects=False)
+    page = httpx.get(f"{entra.address}/auth/login/", headers=FRONT_END, timeout=120, follow_redirects=False)
     assert 'type="password"' not in page.text
     body = {"username": "admin", "password": entra.environment["REPORTING_ADMIN_PASSWORD"]}
-    assert httpx.post(f"{entra.address}/auth/token", json=body, timeout=30).status_code == 401
-    assert httpx.get(f"{entra.address}/api/v2/dags", timeout=30).status_code == 401
+    assert httpx.post(f"{entra.address}/auth/token", json=body, timeout=120).status_code == 401
+    assert httpx.get(f"{entra.address}/api/v2/dags", timeout=120).status_code == 401
 
 
 def test_app_roles_become_roles_and_only_the_tenants_own_tokens_count(
@@ -126,7 +125,7 @@ def test_app_roles_become_roles_and_only_the_tenants_own_tokens_count(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("refused") == 4

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from reporting.local.bigquery import LocalBigQuery
 from reporting.settings import ROOT, read_settings
 from reporting.warehouse.client import connect
 from reporting.web.health import PATH
-from sandbox.bigquery.server import LocalBigQuery
-from tests import postgres
-from tests.production_server import Production
+from tests.support import postgres
+from tests.support.production_server import Production
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.heavy
 WRITER = ("-c", "user.name=owner", "-c", "user.email=owner@example.org", "-c", "commit.gpgsign=false")
 NEXT_REVISION = '''
 """A column that the next version has."""
@@ -39,6 +40,14 @@ def upgrade() -> None:
 def downgrade() -> None:
     raise NotImplementedError
 '''
+
+# The version's code and environments have come, and production is stopped.
+KILLED = """
+case $0 in *script/upgrade)
+    set -T
+    trap '[ "$BASH_COMMAND" != "script/start --prepare" ] || kill -KILL $$' DEBUG
+esac
+"""
 
 
 class Deployment:
@@ -72,25 +81,26 @@ class Deployment:
         self.versions[name] = self.git("rev-parse", "HEAD")
         self.git("tag", name)
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
             cwd=self.folder,
-            env=self.production.environment,
+            env=self.production.environment | environment,
             capture_output=True,
             text=True,
             check=False,
             timeout=900,
         )
 
-    def upgrade(self, version: str) -> subprocess.CompletedProcess[str]:
+    def upgrade(self, version: str, **environment: str) -> subprocess.CompletedProcess[str]:
         log, pid = shlex.quote(str(self.production.log)), shlex.quote(str(self.pid))
         # As a service manager starts it: not as a child of this shell.
         start = f"setsid script/start >>{log} 2>&1 & echo $! >{pid}"
-        return self.run("script/upgrade", "--stop", self.stop, "--start", start, "--patience", "90", version)
+        options = ("--stop", self.stop, "--start", start, "--patience", "90")
+        return self.run("script/upgrade", *options, version, **environment)
 
     def is_healthy(self) -> bool:
-        return httpx.get(f"{self.production.address}{PATH}", timeout=30).status_code == 200
+        return httpx.get(f"{self.production.address}{PATH}", timeout=120).status_code == 200
 
     def head(self) -> str:
         return self.git("rev-parse", "HEAD")
@@ -144,6 +154,13 @@ def test_to_the_next_version_and_back_from_a_broken_one(deployment: Deployment) 
     httpx.post(
         f"{deployment.production.address}/api/v2/variables", json=body, headers=token
     ).raise_for_status()
+
+    killed = folder.parent / "killed"
+    killed.write_text(KILLED)
+    assert deployment.upgrade("second", BASH_ENV=str(killed)).returncode == -signal.SIGKILL
+    assert deployment.head() == deployment.versions["second"]
+    with pytest.raises(httpx.ConnectError):
+        deployment.is_healthy()
 
     done = deployment.upgrade("second")
     assert done.returncode == 0, done.stdout + done.stderr

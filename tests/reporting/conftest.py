@@ -1,33 +1,40 @@
 """A warehouse that more than one file of tests uses, since making one takes a while."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from google.cloud import bigquery
 
-from reporting.history import AIRFLOW
+from reporting.monitoring.history import AIRFLOW
 from reporting.settings import ROOT, Settings
-from tests.habit_rounds import Rounds
+from tests.support.habit_rounds import Syncs
 
 
 @pytest.fixture
-def habits(shared_warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Rounds:
+def habits(shared_warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Syncs:
     """Rounds that begin with empty tables."""
-    rounds = Rounds(*shared_warehouse, tmp_path / "landing")
-    rounds.empty()
-    return rounds
+    syncs = Syncs(*shared_warehouse, tmp_path / "landing")
+    syncs.empty()
+    return syncs
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A metadata database as Airflow makes it."""
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A metadata database as Airflow makes it. To be copied."""
     folder = tmp_path_factory.mktemp("airflow")
     environment = os.environ | {
         "AIRFLOW_HOME": str(ROOT),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
     }
-    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, capture_output=True, check=True, timeout=200)
+    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, capture_output=True, check=True, timeout=600)
     return folder / "airflow.db"
+
+
+@pytest.fixture(scope="module")
+def database(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A metadata database of a file's own."""
+    return Path(shutil.copy(migrated_database, tmp_path_factory.mktemp("airflow")))

@@ -54,7 +54,7 @@ def test_ends_in_the_owners_time_zone(since: str, until: str | None, timezone: s
 @pytest.mark.parametrize(
     ("since", "until", "said"),
     [
-        (None, "2026-11-01", "Give the start"),
+        (None, "2026-11-01", "Give since, too"),
         ("2026-11-22", None, "since is '2026-11-22', which is in the future"),
         ("2026-11-01", "2026-11-22", "until is '2026-11-22', which is in the future"),
         ("2026-11-01", "2026-11-21T12:01Z", "in the future"),

@@ -1,4 +1,4 @@
-"""Marts and a ledger that are there and empty, made once a file."""
+"""Marts and a sync log that are there and empty, made once a file."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
+from reporting.local.bigquery import LocalBigQuery
 from reporting.reports.marts import Marts
 from reporting.settings import Settings, read_settings
 from reporting.warehouse.client import connect
-from sandbox.bigquery.server import LocalBigQuery
-from sandbox.marts import create, fill
-from tests.reports.house import NOW
+from sandbox.mart_tables import create, fill
+from tests.reports.sample_warehouse import NOW
 
 Fill = Callable[..., None]
 
@@ -20,7 +20,7 @@ Fill = Callable[..., None]
 def warehouse(
     bigquery_endpoint: LocalBigQuery, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[bigquery.Client, Settings]:
-    """A client and settings of a warehouse with every mart and the ledger, all of it empty."""
+    """A client and settings of a warehouse with every mart and the sync log, all of it empty."""
     settings = read_settings(
         {
             **bigquery_endpoint.variables,

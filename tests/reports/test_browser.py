@@ -11,11 +11,10 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from reporting.reports.build import PAGES, build
 from reporting.settings import Settings
-from sandbox.marts import Sample, fill
-from tests import browser
-from tests.reports.house import EVIL, NOW, TODAY, built, month_of_runs, note
-
-pytestmark = pytest.mark.timeout(300)
+from sandbox.mart_tables import fill
+from sandbox.marts import Sample
+from tests.reports.sample_warehouse import EVIL, NOW, TODAY, built, month_of_runs, note
+from tests.support import browser
 
 COLOURS = """box => Math.max(...[...box.querySelectorAll("canvas")].map((layer) => new Set(new Uint32Array(
     layer.getContext("2d").getImageData(0, 0, layer.width, layer.height).data.buffer)).size))"""

@@ -1,15 +1,13 @@
-"""What each page reads from the marts and the ledger, and what it makes of it."""
+"""What each page reads from the marts and the sync log, and what it makes of it."""
 
 from collections import Counter
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-import yaml
 
-from reporting.entities import ENTITIES
 from reporting.reports import (
     companies,
     engagement,
@@ -23,10 +21,11 @@ from reporting.reports import (
 )
 from reporting.reports.build import PAGES, build
 from reporting.reports.marts import Marts, ReportError
-from reporting.settings import ROOT, Settings
+from reporting.settings import Settings
+from reporting.sources.registry import ENTITIES
 from sandbox.marts import metrics
 from tests.reports.conftest import Fill
-from tests.reports.house import NOW, TODAY, built, month_of_runs, note, run
+from tests.reports.sample_warehouse import NOW, TODAY, built, month_of_runs, note, run
 
 
 def checkbox(name: str, on: date, is_complete: bool, **values: Any) -> dict[str, Any]:
@@ -228,7 +227,7 @@ def test_money_is_added_up_by_month_and_category(marts: Marts, hold: Fill) -> No
     assert sum(each[3] for each in payload["flows"]) == 999 + 900 + 100.5 + 10.5
 
 
-def test_without_a_ledger_there_is_no_money(marts: Marts, hold: Fill) -> None:
+def test_without_a_sync_log_there_is_no_money(marts: Marts, hold: Fill) -> None:
     hold("cash_flow")
     found = money.read(marts)
     assert [tile.value for tile in found.tiles()] == ["none yet"]
@@ -348,7 +347,7 @@ def test_owners_with_little_are_one(marts: Marts, hold: Fill) -> None:
     assert found.total() == len(busy)
 
 
-def test_health_is_what_the_ledger_says(marts: Marts) -> None:
+def test_health_is_what_the_sync_log_says(marts: Marts) -> None:
     runs = list(month_of_runs())
     cut_off = run("hubspot.deals", NOW - timedelta(hours=1), is_complete=False, rows_rejected=2)
     # It reads nothing new, so it makes nothing fresher.
@@ -394,23 +393,6 @@ def test_health_is_what_the_ledger_says(marts: Marts) -> None:
     ]
     assert found.lists()[0].lines == (("hubspot.calls", "last complete run 5 days ago"),)
     assert len(found.payload()["days"]) == health.DAYS
-
-
-def test_fresh_means_what_the_dbt_sources_declare() -> None:
-    declared = {
-        (source["name"], table["name"]): table["config"]["freshness"]
-        for path in ROOT.glob("dbt/models/staging/*/_*__sources.yml")
-        for source in yaml.safe_load(path.read_text())["sources"]
-        for table in source["tables"]
-        if "freshness" in table.get("config", {})
-    }
-    for entity in ENTITIES:
-        limits = declared[entity.source, entity.name]
-        late, stale = (timedelta(days=limits[name]["count"]) for name in ("warn_after", "error_after"))
-        assert {limits[name]["period"] for name in limits} == {"day"}
-        moment = timedelta(seconds=1)
-        found = [health.status(entity, age) for age in (late, late + moment, stale, stale + moment)]
-        assert found == ["fresh", "late", "late", "stale"], entity.table
 
 
 def dag_run(dag_id: str, outcome: str, due_at: datetime, **values: Any) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """After a purge nobody is in the report who is in no mart any more."""
 
-from dataclasses import replace
+from copy import replace
 from pathlib import Path
 
-from reporting.commands.purge_person import _report_anew
+from reporting.cli.purge_person import _report_anew
 from reporting.reports.build import build
 from reporting.reports.marts import Marts
 from reporting.reports.site import Site
 from tests.reports.conftest import Fill
-from tests.reports.house import NOW
+from tests.reports.sample_warehouse import NOW
 from tests.reports.test_pages import silent
 
 
@@ -32,4 +32,4 @@ def test_a_report_that_cannot_be_made_is_a_problem(marts: Marts, tmp_path: Path)
     settings = replace(marts.settings, site_uri=str(tmp_path / "site"), dataset_prefix="nowhere_")
     Site(settings.site_uri).write({"index.html": b"before"})
     (said,) = _report_anew(marts.client, settings)
-    assert "was not made anew" in said
+    assert "could not be made again" in said

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -19,7 +19,7 @@ from reporting.reports import companies, engagement, habits, health, money, pipe
 from reporting.reports.page import Content, Page
 from reporting.reports.render import render
 from reporting.reports.site import LISTING, NAME, Site
-from tests.reports.house import EVIL, NOW, TODAY
+from tests.reports.sample_warehouse import EVIL, NOW, TODAY
 
 NAMES = (
     "habits",
@@ -338,7 +338,7 @@ def test_no_name_leads_out_of_the_site(tmp_path: Path, name: str) -> None:
     site = Site(str(tmp_path / "site"))
     site.write(rendered())
     assert site.read(name) is None
-    with pytest.raises(ValueError, match="no name of a page"):
+    with pytest.raises(ValueError, match="not a valid name of a page"):
         site.write({name: b""})
 
 
@@ -354,3 +354,16 @@ def test_a_page_does_not_grow_with_the_number_of_engagements() -> None:
     )
     pages = [render({engagement.PAGE: each}, NOW, "UTC")["engagement.html"] for each in (few, many)]
     assert len(pages[1]) < 1.8 * len(pages[0]) < 60_000
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [b"", b"5", b"null", b"true", b"\xff", b"[" * 200_000],
+    ids=["empty", "5", "null", "true", "bytes", "deep"],
+)
+def test_a_damaged_listing_never_stops_the_report(tmp_path: Path, listing: bytes) -> None:
+    site = Site(str(tmp_path))
+    site.write({"index.html": b"before"})
+    (tmp_path / LISTING).write_bytes(listing)
+    site.write({"index.html": b"after"})
+    assert site.read("index.html") == b"after"

@@ -1,4 +1,4 @@
-"""What every stand-in does for tests beside its API: a clock that moves, a mark to go back to, faults that are counted."""
+"""What every fake API does for tests beside its API: a clock that moves, a mark to go back to, faults that are counted."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,7 +8,7 @@ import pytest
 from reporting.sources.http import Policy
 from tests.convergence.accounts import ACCOUNTS, Account, serving
 
-HASTY = Policy(1_000_000, first_backoff=0.001, longest_backoff=0.01)
+HASTY = Policy(1_000_000, clock_tolerance=None, first_backoff=0.001, longest_backoff=0.01)
 
 
 @pytest.fixture(scope="module", params=ACCOUNTS)

@@ -17,11 +17,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from reporting.local import bigquery as server
+from reporting.local.serving import Served
+from reporting.local.tokens import token_of
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
-from sandbox.bigquery import server
-from sandbox.guard import Guard, token_of
-from sandbox.serving import Served, stand_in
+from sandbox.guard import Guard
+from sandbox.serving import fake_api
 
 PORT = 9050
 TOKEN = "t" * 43
@@ -46,7 +48,7 @@ def servers() -> Iterator[dict[str, Server]]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
         found = {
-            name: Server(stack.enter_context(stand_in(name, folder / name)), folder / name, STATE)
+            name: Server(stack.enter_context(fake_api(name, folder / name)), folder / name, STATE)
             for name in ("notion", "hubspot", "google")
         }
         local = stack.enter_context(server.running(folder / "bigquery"))
@@ -81,7 +83,7 @@ def asked(
     """The status of an answer; a header of None is not sent, and nothing else is but what is given."""
     address = urlsplit(server.served.address)
     port = str(address.port)
-    connection = HTTPConnection(str(address.hostname), address.port, timeout=60)
+    connection = HTTPConnection(str(address.hostname), address.port, timeout=120)
     connection.putrequest(method, path or server.path, skip_host=True, skip_accept_encoding=True)
     whole = {"Host": address.netloc, "Authorization": f"Bearer {server.served.token}", **headers}
     for name, value in whole.items():
@@ -130,7 +132,7 @@ def test_another_host_origin_or_token_is_refused(servers: dict[str, Server], nam
         assert asked(servers[name], {"Authorization": authorization}) == 401, authorization
 
 
-def test_the_apis_of_the_stand_ins_take_any_token_and_no_foreign_page(servers: dict[str, Server]) -> None:
+def test_the_apis_of_the_fake_apis_take_any_token_and_no_foreign_page(servers: dict[str, Server]) -> None:
     paths = {"notion": "/v1/users/me", "hubspot": "/crm/v3/owners", "google": "/v1/people/me/connections"}
     for name, path in paths.items():
         headers = {"Authorization": "Bearer any", "Notion-Version": "2025-09-03"}
@@ -313,7 +315,7 @@ def test_the_token_is_not_shown_and_goes_to_this_machine_alone(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     list(connect(read_settings({**state, "BIGQUERY_EMULATOR_HOST": served.address})).list_datasets())
-    with stand_in("notion", tmp_path / "notion", None, "--days", "2"):
+    with fake_api("notion", tmp_path / "notion", None, "--days", "2"):
         pass
 
 
@@ -321,10 +323,10 @@ def test_the_client_says_what_to_do_without_the_token(servers: dict[str, Server]
     address = servers["bigquery"].served.address
     environment = {"BIGQUERY_EMULATOR_HOST": address, "REPORTING_STATE": str(tmp_path)}
     with pytest.raises(
-        Exception, match=r"asks for its token, which is in the file bigquery/token of the state folder"
+        Exception, match=r"asks for a token\. The right one is in the file bigquery/token of the state folder"
     ):
         list(connect(read_settings(environment)).list_datasets())
-    with pytest.raises(Exception, match=r"refuses its token"):
+    with pytest.raises(Exception, match=r"refuses the token that it got"):
         list(connect(read_settings({**environment, "BIGQUERY_EMULATOR_TOKEN": "wrong"})).list_datasets())
     # It is found in the state folder, so that nobody has to know it.
     found = read_settings({**environment, "REPORTING_STATE": str(servers["bigquery"].folder.parent)})

@@ -20,12 +20,13 @@ import pytest
 from google.cloud import bigquery
 from playwright.sync_api import Page, Request, Response
 
+from reporting.local import bigquery as server
+from reporting.local.serving import Served
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
-from sandbox.bigquery import server
-from sandbox.serving import Served, stand_in
-from tests import browser
-from tests.control import client as client_of
+from sandbox.serving import fake_api
+from tests.support import browser
+from tests.support.control import client as client_of
 
 FOREIGN = "evil.example"
 SOURCES = ("notion", "hubspot", "google")
@@ -124,7 +125,7 @@ def targets(folder: Path) -> Iterator[dict[str, Target]]:
             "bigquery load": Target(local, UPLOAD, [upload({"load": load})]),
         }
         for name in SOURCES:
-            served = stack.enter_context(stand_in(name, folder / name))
+            served = stack.enter_context(fake_api(name, folder / name))
             found[name] = Target(served, "/_control/faults", [("text/plain", fault)])
         yield found
 

@@ -1,5 +1,5 @@
-{#- A snapshot has one current row a key of `relation`, and it says the same. A load between the two looks differs, too,
-    until the next build: give it severity warn. -#}
+{#- Tests that a snapshot has exactly one current row per key of `relation`, with the same values. A load between
+    the two builds causes a difference until the next build, so use it with severity warn. -#}
 {% test agrees_with(model, relation, key, columns) %}
 
 with

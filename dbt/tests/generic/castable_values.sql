@@ -1,4 +1,4 @@
-{#- Values that are there and cannot be cast: null from staging on, so that somebody has to be told. -#}
+{#- Finds values that cannot be cast. They are null from staging on, so a person must be alerted. -#}
 {% test castable_values(model) %}
 
 select

@@ -1,4 +1,4 @@
-{#- One query a relation, however many rules: BigQuery bills at least 10 MB for each table that a query looks at.
+{#- One query per relation, however many rules: BigQuery bills at least 10 MB for each table that a query looks at.
     A row of the answer is a broken rule: its words, how many rows break it, and what names one of them.
     The columns of `key` are together unique, and none is null. -#}
 {% test valid_rows(model, key=[], not_null=[], accepted={}) %}

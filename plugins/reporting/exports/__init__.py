@@ -1,10 +1,9 @@
-"""The marts as files: CSV, Parquet, DuckDB or SQLite, whole or not at all.
+"""Exports the marts as files: CSV, Parquet, DuckDB or SQLite. An export is complete or changes nothing.
 
-marts.py    what there is, and which column is a mart's time
-reading.py  a mart as batches of Arrow, in a window
-cells.py    a value as CSV and SQLite hold it
+marts.py    the list of marts, and which column of each is its time
+reading.py  reads a mart as batches of Arrow, for a window of time
 formats.py  the four kinds of file
-placing.py  a new export in the place of an earlier one
-export.py   all of it, into a path
-publish.py  the same into a folder or bucket
+placing.py  replaces an earlier export by a new one
+export.py   exports to a path
+publish.py  exports to a folder or bucket, under the same names each time
 """

@@ -1,4 +1,4 @@
-"""Writes marts to a path, whole or not at all."""
+"""Exports marts to a path. If an export fails, an earlier one stays as it was."""
 
 import time
 from collections.abc import Callable
@@ -28,13 +28,13 @@ class Request:
 
     @property
     def whole(self) -> tuple[str, ...]:
-        """The marts that are exported whole though a window is asked for."""
+        """The marts that are exported in full although a window was asked for, since their rows have no time."""
         return () if self.interval.is_open else tuple(each.name for each in self.marts if each.time is None)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How far one mart is: rows, and seconds since it was asked for."""
+    """The progress of one mart: rows so far, and seconds since its query began."""
 
     mart: str
     row_count: int
@@ -44,19 +44,19 @@ class Step:
 
     @property
     def rate(self) -> float:
-        """Rows a second."""
+        """Rows per second."""
         return self.row_count / self.seconds if self.seconds else 0.0
 
 
 def make_request(form: str, marts: list[str], since: str | None, until: str | None, timezone: str) -> Request:
-    """The request that four words make. Raises `ExportError`."""
+    """Validate what a user asked for. Empty `marts` mean all of them. Raises `ExportError`."""
     if form not in FORMATS:
-        raise ExportError(f"'{form}' is no kind of export; there are {', '.join(FORMATS)}.")
+        raise ExportError(f"'{form}' is not a format of exports. Use one of {', '.join(FORMATS)}.")
     request = Request(FORMATS[form], marts_named(marts), parse_interval(since, until, timezone))
     if len(request.whole) == len(request.marts):
         raise ExportError(
-            f"{', '.join(request.whole)}: a row there is how somebody is now and has no time, so there is no since and "
-            "no until. Leave them out."
+            f"{', '.join(request.whole)}: these rows show the state of now and have no time, so since and until cannot "
+            "select any. Leave since and until out."
         )
     return request
 
@@ -68,10 +68,10 @@ def export(
     target: Path,
     said: Callable[[Step], None] = lambda _: None,
 ) -> Manifest:
-    """Write the marts to `target`, in the place of an earlier export, and return the manifest.
+    """Write the marts to `target`, replace an earlier export there, and return the manifest.
 
-    `said` hears after each batch and at each mart's end. Raises `ExportError`; then, as when it is killed, `target` is
-    as it was.
+    `said` is called with the progress after each batch and at the end of each mart. Raises `ExportError`. After an error
+    or a kill, `target` is unchanged.
     """
     described = {}
     with placed(target, request.form) as path:
@@ -100,10 +100,10 @@ class _Progress:
         self._say()
 
     def end(self) -> int:
-        """How many rows there were. Raises `ExportError` when that is not how many there should be."""
+        """The number of rows that were read. Raises `ExportError` if the query has a different number."""
         if self._row_count != self._total_count:
             raise ExportError(
-                f"{self._mart} has {self._total_count} rows, and {self._row_count} came. Run it again."
+                f"{self._mart} has {self._total_count} rows, but {self._row_count} arrived. Run the export again."
             )
         self._say(is_done=True)
         return self._row_count

@@ -1,4 +1,4 @@
-"""The kinds of file that marts are written to. Each holds beside its rows what it is: the manifest, as JSON."""
+"""The file formats of an export. Each also stores the manifest, which describes the export, as JSON."""
 
 import csv
 import io
@@ -14,13 +14,13 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from reporting.exports.cells import csv_cell, sqlite_cell
+from reporting.cells import csv_cell, sqlite_cell
 from reporting.exports.marts import ExportError
 from reporting.exports.reading import Content
 
 MANIFEST = "export.json"
 MANIFEST_TABLE = "_export"
-# Who made a file; an export replaces only what an export made.
+# The manifest names this as its maker, and an export replaces only files whose manifest does.
 MAKER = "personal-reporting"
 FILE = re.compile(r"[a-z_]+\.[a-z]+")
 
@@ -29,14 +29,14 @@ Counted = Callable[[int], None]
 
 
 class Format(ABC):
-    """A kind of file. `suffix` is what a single file is called by; None is a folder with a file a mart."""
+    """A file format. `suffix` is that of a single file with all marts; None means a folder with one file per mart."""
 
     name: str
     suffix: str | None = None
 
     @abstractmethod
     def write(self, path: Path, mart: str, content: Content, counted: Counted) -> None:
-        """Add a mart to what is made at `path`; `counted` hears of each batch's rows."""
+        """Add a mart to the export at `path`. `counted` is called with the number of rows of each batch."""
 
     @abstractmethod
     def finish(self, path: Path, manifest: Manifest) -> None:
@@ -44,7 +44,7 @@ class Format(ABC):
 
     @abstractmethod
     def manifest(self, path: Path) -> Manifest | None:
-        """The manifest of what is at `path`; None when it is no export of this kind."""
+        """The manifest of the export at `path`; None if what is there is not an export in this format."""
 
 
 class _Folder(Format):
@@ -66,18 +66,18 @@ class _Folder(Format):
             return None
 
     def file_name(self, mart: str) -> str:
-        """What the file of a mart is called."""
+        """The file name of a mart."""
         return f"{mart}.{self.name}"
 
     @abstractmethod
     def write_rows(self, file: IO[bytes], content: Content, counted: Counted) -> None:
-        """Write the rows to an open file; `counted` hears of each batch's."""
+        """Write the rows to an open file. `counted` is called with the number of rows of each batch."""
 
 
 class Csv(_Folder):
-    """RFC 4180 in UTF-8, every cell but NULL in quotes; `cells.py` says how a value looks.
+    """CSV (RFC 4180) in UTF-8 with every cell but NULL in quotes; `cells.py` describes the values.
 
-    It begins with a byte order mark, without which Excel takes it for the code page of its country.
+    It begins with a byte order mark; without it, Excel reads the file in the code page of the user's country.
     """
 
     name = "csv"
@@ -91,12 +91,12 @@ class Csv(_Folder):
             columns = (map(csv_cell, column.to_pylist()) for column in batch.columns)
             writer.writerows(zip(*columns, strict=True))
             counted(batch.num_rows)
-        # The file is closed by whoever opened it.
+        # Otherwise the wrapper would close the file, which the caller does.
         text.detach()
 
 
 class Parquet(_Folder):
-    """A row group a batch; every type as BigQuery has it, nested ones included."""
+    """Parquet with one row group per batch. It keeps every type that BigQuery has, nested ones included."""
 
     name = "parquet"
 
@@ -111,7 +111,7 @@ class Parquet(_Folder):
 
 
 class DuckDb(Format):
-    """One database, a table a mart; every type as BigQuery has it, nested ones included."""
+    """A DuckDB database with one table per mart. It keeps every type that BigQuery has, nested ones included."""
 
     name = "duckdb"
     suffix = ".duckdb"
@@ -130,7 +130,7 @@ class DuckDb(Format):
                 database.register("content", pa.RecordBatchReader.from_batches(content.schema, batches()))
                 database.execute(f'CREATE TABLE "{mart}" AS SELECT * FROM content')
         except duckdb.Error as error:
-            # Its text may quote a value.
+            # DuckDB's message may quote a value, so only its type is shown.
             raise ExportError(
                 f"{mart} was not written: DuckDB failed with {type(error).__name__}. Is the disk full? Run it again."
             ) from None
@@ -159,7 +159,7 @@ class DuckDb(Format):
         return manifest_in(rows[0][0]) if len(rows) == 1 else None
 
 
-# Nothing is fetched, since what is written needs no extension; and every DuckDB since 1.0 reads it.
+# The files need no extension, so DuckDB downloads none; every version since 1.0 can read them.
 DUCKDB: dict[str, Any] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -170,17 +170,17 @@ DUCKDB: dict[str, Any] = {
 
 
 def _duckdb(path: Path, is_read: bool = False) -> Any:
-    """The database at `path`, to write or to read."""
+    """Open the database at `path` for writing, or with `is_read` for reading only."""
     import duckdb
 
     database = duckdb.connect(str(path), read_only=is_read, config=DUCKDB)
-    # It would be printed on standard output.
+    # The progress bar would go to standard output.
     database.execute("SET enable_progress_bar_print = false")
     return database
 
 
 class Sqlite(Format):
-    """One database, a table a mart; `cells.py` says how a value looks."""
+    """An SQLite database with one table per mart; `cells.py` describes the values."""
 
     name = "sqlite"
     suffix = ".sqlite"
@@ -221,15 +221,15 @@ FORMATS: dict[str, Format] = {each.name: each for each in (Csv(), Parquet(), Duc
 
 
 def manifest_in(text: str) -> Manifest | None:
-    """The manifest that `text` is; None when it is none of ours."""
+    """Parse a manifest; None if `text` is not a manifest of this project."""
     try:
         manifest = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(manifest, dict) or manifest.get("made_by") != MAKER:
         return None
     files = manifest.get("files")
-    # They are removed by these names, which must lead nowhere else.
+    # These names are used to remove files later, so none may point outside of the folder.
     is_sound = isinstance(files, list) and all(
         isinstance(name, str) and FILE.fullmatch(name) for name in files
     )
@@ -237,14 +237,14 @@ def manifest_in(text: str) -> Manifest | None:
 
 
 def _sqlite_type(kind: pa.DataType) -> str:
-    """The declared type: one whose affinity changes no value. https://www.sqlite.org/datatype3.html"""
+    """The column type, chosen so that SQLite's type affinity changes no value. https://www.sqlite.org/datatype3.html"""
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return "INTEGER"
     if pa.types.is_floating(kind):
         return "REAL"
     if pa.types.is_binary(kind):
         return "BLOB"
-    # A number or text: without a declared type nothing is converted.
+    # A decimal is stored as a number or as text: without a declared type SQLite converts neither.
     return "" if pa.types.is_decimal(kind) else "TEXT"
 
 

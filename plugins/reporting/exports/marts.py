@@ -1,17 +1,19 @@
-"""Every mart that is exported. A test compares this with dbt's models."""
+"""The list of marts that are exported. A test compares it with dbt's models."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from reporting.naming import nearest
+
 
 class ExportError(Exception):
-    """Something cannot be exported; the message says what, and what to do."""
+    """Something cannot be exported. The message says what, and what to do next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """The column that a window is asked of: one that does not move, so that windows side by side share no row."""
+    """The column by which a window selects rows. Its values do not change, so adjacent windows never share a row."""
 
     column: str
     type: Literal["DATE", "TIMESTAMP"]
@@ -19,10 +21,11 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class Mart:
-    """A mart, the key that its rows are ordered by, and its time; None where a row is a state and has none.
+    """A mart, the key by which its rows are ordered, and its time (None if its rows show the state of now).
 
-    A table of another `dataset` is read in the same way.
-    `is_mailed` says whether letters with every mart have it: what the project notes of itself grows whatever the owner does.
+    `dataset` is `marts` unless a table of another dataset is exported in the same way.
+    `is_mailed` says whether the e-mail with the marts includes it. The project's records about itself are left out, because
+    they grow even if the owner's data does not.
     """
 
     name: str
@@ -61,9 +64,10 @@ MARTS = (
 
 
 def marts_named(names: Iterable[str]) -> tuple[Mart, ...]:
-    """The marts of these names, all of them without a name. Raises `ExportError` for one that is none."""
+    """The marts with these names, or all of them if there are none. Raises `ExportError` for an unknown name."""
     wanted = set(names)
     known = {mart.name for mart in MARTS}
     if unknown := sorted(wanted - known):
-        raise ExportError(f"'{unknown[0]}' is no mart; the marts are {', '.join(sorted(known))}.")
+        hint = nearest(unknown[0], known) or f" Use one of {', '.join(sorted(known))}."
+        raise ExportError(f"'{unknown[0]}' is not a mart.{hint}")
     return tuple(mart for mart in MARTS if mart.name in wanted or not wanted)

@@ -1,7 +1,7 @@
-"""Puts a new export in the place of an earlier one: whole or not at all, and in the place of nothing else.
+"""Replaces an earlier export by a new one in one step, and refuses to replace anything that is not an export.
 
-What is being made is in a folder beside its place, `.NAME.….part`, with a file that its maker keeps locked. The kernel
-opens the lock of a maker that was killed, and the next export to the same place removes what it left.
+An export is written in a folder `.NAME.….part` beside its target, with a lock file that the writing process holds. If that
+process is killed, the kernel releases the lock, and the next export to the same target removes the folder.
 """
 
 import ctypes
@@ -20,15 +20,16 @@ from reporting.exports.marts import ExportError
 # https://man7.org/linux/man-pages/man2/rename.2.html
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 LOCK = ".maker.lock"
+EARLIER = ".earlier"
 
 
 @contextmanager
 def placed(target: Path, form: Format) -> Iterator[Path]:
-    """Where to make the export that is at `target` when the block ends well.
+    """Yield a temporary path to write the export to. If the block ends without an error, it replaces `target`.
 
-    Raises `ExportError` when something else is there, or when it cannot be written there.
+    Raises `ExportError` if something other than an export is at `target`, or if it cannot be written there.
     """
-    # A link is followed: what it leads to is replaced, and not the link.
+    # If `target` is a link, the file that it points to is replaced, and not the link.
     target = target.resolve()
     check(target, form)
     try:
@@ -39,38 +40,42 @@ def placed(target: Path, form: Format) -> Iterator[Path]:
             _swap(made, target)
     except OSError as error:
         if error.errno is None:
-            # Of the network, and no matter of the disk.
+            # An error of the network, which the message below would not fit.
             raise
         raise ExportError(
-            f"{target} cannot be written ({error.strerror}). Make room or mend its permissions, or name another place."
+            f"{target} cannot be written ({error.strerror}). Free some space, fix its permissions, or name another path."
         ) from None
 
 
 def check(target: Path, form: Format) -> None:
-    """Raise `ExportError` unless `target` is free, or is an earlier export."""
+    """Raise `ExportError` unless `target` does not exist or is an earlier export."""
     if form.suffix is None:
         if target.is_file():
-            raise ExportError(f"{target} is a file, and {form.name} is a folder with a file a mart.")
+            raise ExportError(
+                f"{target} is a file, but {form.name} writes a folder with one file per mart. Name a folder."
+            )
         if not target.exists() or not any(target.iterdir()):
             return
         _check_folder(target)
     elif target.is_dir():
-        raise ExportError(f"{target} is a folder, and {form.name} is one file: {target}/marts{form.suffix}.")
+        raise ExportError(
+            f"{target} is a folder, but {form.name} writes one file. Name a file: {target}/marts{form.suffix}."
+        )
     elif target.exists() and form.manifest(target) is None:
         raise ExportError(
-            f"{target} is there, and is no {form.name} export of this project. Name another file."
+            f"{target} exists, and is not a {form.name} export of this project. Name another file."
         )
 
 
 def _check_folder(target: Path) -> None:
     manifest = FORMATS["csv"].manifest(target)
     if manifest is None:
-        raise ExportError(f"{target} is there, and is no export of this project. Name another folder.")
+        raise ExportError(f"{target} exists, and is not an export of this project. Name another folder.")
     others = sorted({path.name for path in target.iterdir()} - {MANIFEST, *manifest["files"]})
     if others:
         raise ExportError(
-            f"{target} is replaced as a whole, and holds '{others[0]}', which is not of the export. Move it away, or "
-            "name another folder."
+            f"{target} would be replaced as a whole, but it also holds '{others[0]}', which no export wrote. Move that away, "
+            "or name another folder."
         )
 
 
@@ -88,15 +93,18 @@ def _part(target: Path) -> Iterator[Path]:
 
 
 def _remove_left(target: Path) -> None:
-    """Remove what killed exports left; one that is still at it holds its lock."""
+    """Remove the folders that killed exports left. An export that is still running holds its lock and is left alone."""
     for part in target.parent.glob(f".{_literal(target.name)}.*.part"):
         try:
             lock = os.open(part / LOCK, os.O_RDWR)
         except FileNotFoundError:
-            # Its maker has only begun.
+            # The process that writes this export has not made its lock file yet.
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            earlier = part / f"{target.name}{EARLIER}"
+            if earlier.exists() and not target.exists():
+                earlier.rename(target)
             shutil.rmtree(part, ignore_errors=True)
         except BlockingIOError:
             continue
@@ -111,16 +119,21 @@ def _literal(name: str) -> str:
 def _swap(made: Path, target: Path) -> None:
     if made.is_dir() and target.exists():
         if not _exchange(made, target):
-            # Two steps where the system has no single one; killed in between, the earlier export is in the part.
-            target.rename(made.with_name(f"{made.name}.earlier"))
-            made.rename(target)
+            # Two steps where the system has no single one; killed in between, the next export brings the earlier one back.
+            earlier = made.with_name(f"{target.name}{EARLIER}")
+            target.rename(earlier)
+            try:
+                made.rename(target)
+            except BaseException:
+                earlier.rename(target)
+                raise
     else:
         made.replace(target)
     _sync_folder(target.parent)
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Swap the names of two folders at once; False where the system or the file system cannot."""
+    """Exchange two folders atomically; False if the operating system or the file system cannot."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return False

@@ -1,4 +1,4 @@
-"""A mart as batches of Arrow, in memory that does not grow with its rows."""
+"""Reads a mart as batches of Arrow, with memory that does not grow with the number of rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ PAGE_ROWS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """What is asked for: `since` belongs to it and `until` does not; None is no end. Times are UTC."""
+    """A window of time that includes `since` and excludes `until`; None means no limit. Times are UTC."""
 
     since: datetime | None = None
     until: datetime | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether it takes every row."""
+        """Whether it has no limits, and so includes every row."""
         return self.since is None and self.until is None
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The rows of a mart: `schema` and `batches` as google-cloud-bigquery makes them, and how many there are."""
+    """The rows of a mart: `schema` and `batches` as google-cloud-bigquery returns them, and the number of rows."""
 
     schema: pa.Schema
     row_count: int
@@ -43,7 +43,7 @@ class Content:
 def parse_interval(since: str | None, until: str | None, timezone: str) -> Interval:
     """The interval between two ISO dates or times, either of which may be empty.
 
-    What has no offset is in `timezone`; a date is its first moment, also as `until`. Raises `ExportError`.
+    A text without an offset is in `timezone`. A date means its first moment, also as `until`. Raises `ExportError`.
     """
     zone = ZoneInfo(timezone)
     try:
@@ -54,16 +54,18 @@ def parse_interval(since: str | None, until: str | None, timezone: str) -> Inter
     except WindowError as error:
         raise ExportError(str(error)) from None
     if ends[0] and ends[1] and ends[1] <= ends[0]:
-        raise ExportError(f"since is '{since}' and until is '{until}', which is not after it.")
+        raise ExportError(
+            f"since is '{since}' and until is '{until}', which is not after it. Give a later until."
+        )
     return Interval(*ends)
 
 
 def read(
     client: bigquery.Client, settings: Settings, mart: Mart, interval: Interval, most: int | None = None
 ) -> Content:
-    """The rows of `mart` in `interval`, ordered by its key; all of them where it has no time. The first `most` of these.
+    """The rows of `mart` in `interval`, ordered by its key; all rows if the mart has no time. At most the first `most`.
 
-    A query's result stands still while it is read, whatever dbt builds meanwhile. Raises `ExportError`.
+    The result of a query does not change while it is read, even if dbt rebuilds the mart meanwhile. Raises `ExportError`.
     """
     table = f"{settings.project}.{settings.dataset(mart.dataset)}.{mart.name}"
     conditions, parameters = _conditions(mart, interval, ZoneInfo(settings.timezone))
@@ -77,9 +79,9 @@ def read(
         rows = job.result(page_size=PAGE_ROWS)
     except NotFound:
         raise ExportError(
-            f"the mart {mart.name} is not in the warehouse. Run mart_personal__models__full, or script/round."
+            f"the mart {mart.name} is not in the warehouse yet. Run the DAG mart_personal__models__full, or script/sync."
         ) from None
-    # By pages over REST: the Storage API wants a role more, and opens a stream for each.
+    # Pages over REST, since the Storage API needs one more role and opens a stream for each mart.
     batches = iter(rows.to_arrow_iterable())
     first = next(batches, None)
     if first is None:
@@ -100,7 +102,7 @@ def _conditions(mart: Mart, interval: Interval, zone: ZoneInfo) -> tuple[list[st
 
 
 def _first_day(at: datetime, zone: ZoneInfo) -> date:
-    """The first day that does not begin before `at`: a day is where its first moment is."""
+    """The first day in `zone` that does not begin before `at`. A date is compared by its first moment."""
     local = at.astimezone(zone)
     begins = datetime.combine(local.date(), time(), zone)
     return local.date() if begins >= at else local.date() + timedelta(days=1)

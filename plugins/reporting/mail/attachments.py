@@ -1,24 +1,24 @@
-"""An export as attachments that mail servers take."""
+"""Makes attachments of an export that are small enough for mail servers."""
 
 import io
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from reporting.mail.letters import Attachment
+from reporting.mail.emails import Attachment
 
-# In a letter three bytes are four characters, in lines of 76 with two more: https://www.rfc-editor.org/rfc/rfc2045#section-6.8
+# Base64 turns three bytes into four characters, and adds a line end after 76: https://www.rfc-editor.org/rfc/rfc2045#section-6.8
 GROWTH = 4 / 3 * 78 / 76
-# What a letter is beside its attachments.
+# The size of an e-mail without its attachments, in bytes.
 REST = 20_000
 
 
 class TooLargeError(Exception):
-    """It does not fit into a letter; says what does instead."""
+    """The files do not fit into an e-mail. The message names alternatives."""
 
 
 def attachments(paths: Sequence[Path], limit: int) -> tuple[Attachment, ...]:
-    """The files as they are, or in one ZIP where they are too large for a letter of `limit` bytes.
+    """The files as attachments, or packed into one ZIP if they are too large for an e-mail of `limit` bytes.
 
     Raises `TooLargeError`.
     """
@@ -34,13 +34,13 @@ def _packed(paths: Sequence[Path], room: float) -> bytes:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in paths:
             packed.write(path, path.name)
-            # What does not fit is not packed to its end.
+            # Stop early if the files do not fit.
             if target.tell() > room:
                 break
     if target.tell() <= room:
         return target.getvalue()
     size = sum(path.stat().st_size for path in paths) / 10**6
     raise TooLargeError(
-        f"the marts are {size:.0f} MB as CSV, and do not fit into a letter of REPORTING_MAIL_MEGABYTES even packed. Set "
-        "REPORTING_EXPORT_URI, where report_marts__export__daily writes them, or use script/export."
+        f"the marts are {size:.0f} MB as CSV, and even packed they do not fit into an e-mail of REPORTING_MAIL_MEGABYTES. Set "
+        "REPORTING_EXPORT_URI, to which report_marts__export__daily writes them, or use script/export."
     )

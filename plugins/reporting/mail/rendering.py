@@ -1,7 +1,7 @@
-"""The week as HTML and as text.
+"""Renders the summary of the week as HTML and as text.
 
-Charts are cells of tables and no pictures: mail programs show no SVG, hold pictures back until they are asked, and a
-library that draws them would cost a small instance more than the letter is worth. Colours come with signs and numbers.
+Charts are made of table cells, since mail programs do not show SVG and hide images until the reader allows them, and a library
+that draws images would need too much memory on a small instance. Colours are always accompanied by signs and numbers.
 https://www.caniemail.com
 """
 
@@ -13,27 +13,22 @@ from typing import Any
 
 import jinja2
 
-from reporting.entities import TITLES
-from reporting.mail.letters import Letter
-from reporting.mail.summary import BIRTHDAY_DAYS, Engagements, Habit, Summary, Week
+from reporting.ingest.freshness import STALE_AFTER
+from reporting.mail.emails import Email
+from reporting.mail.summary import BIRTHDAY_DAYS
+from reporting.mail.week import Engagements, Habit, Summary, Week
+from reporting.sources.hubspot.entities import TOUCHES
+from reporting.sources.registry import SOURCES, title_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_PEOPLE = 8
 SHOWN_DEALS = 5
-TOUCHES = {
-    "calls": "call",
-    "emails": "e-mail",
-    "meetings": "meeting",
-    "communications": "message",
-    "tasks": "task",
-    "notes": "note",
-}
 DASH = "\N{EN DASH}"
 SIGNS = {"done": "✓", "missed": DASH, "open": "…", "off": "·"}
 
 
-def letter(summary: Summary, base_url: str | None = None) -> Letter:
-    """The letter that tells `summary`; `base_url` is where Airflow's web interface is."""
+def email(summary: Summary, base_url: str | None = None) -> Email:
+    """The e-mail with `summary`. `base_url` is the address of Airflow's web interface, for links."""
     values: dict[str, Any] = {
         "base_url": base_url,
         "bars": _bars(summary.engagements) if summary.engagements else [],
@@ -41,16 +36,17 @@ def letter(summary: Summary, base_url: str | None = None) -> Letter:
         "birthday_days": BIRTHDAY_DAYS,
         "groups": _groups(summary.habits or ()),
         "headline": headline(summary),
-        "read_sources": ", ".join(TITLES.get(each, each) for each in summary.health.read_at) or "No source",
+        "read_sources": ", ".join(title_of(each) for each in summary.health.read_at) or "No source",
         "shown_deals": SHOWN_DEALS,
         "shown_people": SHOWN_PEOPLE,
-        "sources": TITLES,
+        "sources": {name: source.title for name, source in SOURCES.items()},
+        "stale_days": STALE_AFTER.days,
         "summary": summary,
         "touches": TOUCHES,
         "week": summary.week,
     }
     html, text = (_templates(name).render(values) for name in ("summary.html", "summary.txt"))
-    return Letter(f"Your week, {span(summary.week)}: {headline(summary)}", text, html)
+    return Email(f"Your week, {span(summary.week)}: {headline(summary)}", text, html)
 
 
 def headline(summary: Summary) -> str:
@@ -64,11 +60,11 @@ def headline(summary: Summary) -> str:
         parts.append(counted(len(summary.birthdays), "birthday"))
     if summary.deals and summary.deals.won:
         parts.append(f"{counted(len(summary.deals.won), 'deal')} won")
-    return ", ".join(parts) or "nothing to tell"
+    return ", ".join(parts) or "nothing to report"
 
 
 def span(week: Week) -> str:
-    """The days of a week, such as `9-15 November` with a dash between."""
+    """The days of a week, such as `9-15 November` with an en dash."""
     first, last = week.first_on, week.last_on
     if first.month == last.month:
         return f"{first.day}{DASH}{last.day} {last:%B}"
@@ -76,7 +72,7 @@ def span(week: Week) -> str:
 
 
 def percent(rate: float) -> str:
-    """A share of 1 in whole percent."""
+    """A share between 0 and 1 in whole percent."""
     return f"{rate:.0%}".replace("%", " %")
 
 
@@ -86,20 +82,21 @@ def counted(count: int, noun: str) -> str:
 
 
 def amount(value: float | Decimal | None) -> str:
-    """A number as people write it: no more than one decimal, and none of thousands."""
+    """A number with at most one decimal, and without decimals from a thousand on."""
     if value is None:
         return DASH
-    rounded = round(float(value), 1)
+    # Adding zero turns -0.0 into 0.0.
+    rounded = round(float(value), 1) + 0.0
     return f"{rounded:,.0f}" if rounded == int(rounded) or abs(rounded) >= 1000 else f"{rounded:,.1f}"
 
 
 def day(on: date) -> str:
-    """A day with its weekday."""
+    """A date with its weekday."""
     return f"{on:%a} {on.day} {on:%b}"
 
 
 def result(habit: Habit) -> str:
-    """What a habit came to, such as `5 of 7` or `7,430 a day`."""
+    """The result of a habit, such as `5 of 7` or `7,430 a day`."""
     if habit.is_number:
         return amount(habit.average) if habit.due else DASH
     if habit.period == "daily":
@@ -108,17 +105,17 @@ def result(habit: Habit) -> str:
 
 
 def wanted(habit: Habit) -> str:
-    """The target of a habit, where it has one."""
+    """The target of a habit; empty if it has none."""
     if habit.target is None or (habit.period != "daily" and not habit.is_number):
         return ""
     return amount(habit.target) if habit.is_number else percent(habit.target)
 
 
 def change(now: tuple[int, int], before: tuple[int, int]) -> str:
-    """`up`, `down` or `same`, by the share that was done; nothing where there is nothing to compare."""
+    """`up`, `down` or `same`, comparing the shares that were done; empty if there is nothing to compare."""
     if not now[1] or not before[1]:
         return ""
-    # Cross-multiplied: shares of different numbers of days are compared exactly.
+    # Cross-multiplied, so that shares of different numbers of days are compared exactly.
     difference = now[0] * before[1] - before[0] * now[1]
     return "up" if difference > 0 else "down" if difference < 0 else "same"
 
@@ -132,7 +129,7 @@ def _groups(habits: tuple[Habit, ...]) -> list[tuple[str, list[Habit]]]:
 
 
 def _bars(engagements: Engagements) -> list[dict[str, Any]]:
-    """A bar a type of engagement: its width in percent of the longest, and the week before beside it."""
+    """One bar per type of engagement: its width in percent of the longest bar, and the count of the week before."""
     types = [each for each in TOUCHES if engagements.by_type.get(each) or engagements.before.get(each)]
     types += sorted((engagements.by_type.keys() | engagements.before.keys()) - set(TOUCHES))
     counts = [(each, engagements.by_type.get(each, 0), engagements.before.get(each, 0)) for each in types]
@@ -142,7 +139,7 @@ def _bars(engagements: Engagements) -> list[dict[str, Any]]:
             "name": counted(2, TOUCHES.get(each, each))[2:].capitalize(),
             "count": count,
             "before": before,
-            # A bar of something is seen.
+            # At least 2 percent, so that the bar of a small count is visible.
             "width": max(2, round(100 * count / longest)) if count else 0,
         }
         for each, count, before in counts
@@ -150,7 +147,7 @@ def _bars(engagements: Engagements) -> list[dict[str, Any]]:
 
 
 def _columns(engagements: Engagements, week: Week) -> list[dict[str, Any]]:
-    """A column a day: its height in pixels."""
+    """One column per day, with its height in pixels."""
     most = max(engagements.by_day, default=0)
     return [
         {"day": f"{on:%a}", "count": count, "height": max(3, round(48 * count / most)) if count else 0}

@@ -1,4 +1,4 @@
-"""Sends each letter once, however often it is asked for."""
+"""Sends each e-mail once, even if several runs try to send it."""
 
 import logging
 import smtplib
@@ -10,32 +10,32 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from reporting.mail.letters import Letter, compose
+from reporting.mail import messages
+from reporting.mail.emails import Email, compose
 from reporting.mail.server import refusal
 from reporting.settings import Settings
-from reporting.warehouse import messages
 
 logger = logging.getLogger(__name__)
 
-# Hands a message over, and returns the receivers that were refused with the reason, as smtplib does.
+# A function that sends a message and returns the refused receivers with the reasons, as smtplib does.
 Post = Callable[[EmailMessage], Mapping[str, Any]]
 
 
 class SendError(Exception):
-    """A letter was not sent; the message says why. Trying again may help."""
+    """An e-mail was not sent. The message says why. A retry may help."""
 
 
 class RefusedError(Exception):
-    """A letter was sent, and not to everybody. Trying again would send it twice to the others."""
+    """An e-mail was sent, but some receivers were refused. A retry would send it twice to the others."""
 
 
 class AlreadySentError(Exception):
-    """The letter was sent before; says when."""
+    """The e-mail was sent before. The message says when."""
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """A letter to be sent: `key` is what makes it this one, `run_id` who sends it."""
+class Delivery:
+    """An e-mail to be sent. `key` identifies the e-mail, and `run_id` the run that sends it."""
 
     key: str
     run_id: str
@@ -46,38 +46,38 @@ class Errand:
 def send_once(
     client: bigquery.Client,
     settings: Settings,
-    errand: Errand,
-    write: Callable[[], Letter],
+    delivery: Delivery,
+    write: Callable[[], Email],
     post: Post,
 ) -> int:
-    """Write the letter and hand it over unless that was done before, and return its size in bytes.
+    """Write and send the e-mail, unless that was done before. Returns its size in bytes.
 
-    Raises `AlreadySentError`, `SendError`, `RefusedError`, and whatever `write` raises.
+    Raises `AlreadySentError`, `SendError`, `RefusedError`, and the errors of `write`.
     """
-    claimed = messages.claim(client, settings, errand.key, errand.run_id)
+    claimed = messages.claim(client, settings, delivery.key, delivery.run_id)
     if claimed.sent_at:
-        raise AlreadySentError(f"{errand.key} was sent at {claimed.sent_at:%Y-%m-%d %H:%M} UTC.")
+        raise AlreadySentError(f"{delivery.key} was sent at {claimed.sent_at:%Y-%m-%d %H:%M} UTC.")
     if not claimed.is_ours:
         minutes = messages.CLAIM_AGE.seconds // 60
         raise SendError(
-            f"{errand.key} is being sent by another run. If that was killed, try again in {minutes} minutes."
+            f"another run is sending {delivery.key} at this moment. If that run was killed, try again in {minutes} minutes."
         )
     try:
-        mail = compose(write(), errand.key, errand.sender, errand.receivers, datetime.now(UTC))
+        mail = compose(write(), delivery.key, delivery.sender, delivery.receivers, datetime.now(UTC))
         size = len(bytes(mail))
-        refused = _posted(mail, errand.key, post)
+        refused = _posted(mail, delivery.key, post)
     except Exception:
-        messages.release(client, settings, errand.key, errand.run_id)
+        messages.release(client, settings, delivery.key, delivery.run_id)
         raise
-    taken = len(errand.receivers) - len(refused)
-    messages.record(client, settings, errand.key, errand.run_id, taken, size)
-    logger.info("%s: %d bytes for %d receivers.", errand.key, size, taken)
+    taken = len(delivery.receivers) - len(refused)
+    messages.record(client, settings, delivery.key, delivery.run_id, taken, size)
+    logger.info("%s: %d bytes for %d receivers.", delivery.key, size, taken)
     if refused:
-        places = [str(errand.receivers.index(each) + 1) for each in refused if each in errand.receivers]
+        places = [str(delivery.receivers.index(each) + 1) for each in refused if each in delivery.receivers]
         codes = sorted({str(code) for code, _ in refused.values()})
         raise RefusedError(
-            f"{errand.key} was sent, and the mail server refused receiver {', '.join(places)} of "
-            f"{len(errand.receivers)} with {', '.join(codes)}. Mend the list; the others have their letter."
+            f"{delivery.key} was sent, but the mail server refused receiver {', '.join(places)} of "
+            f"{len(delivery.receivers)} with {', '.join(codes)}. Correct the list of receivers; the others got the e-mail."
         )
     return size
 
@@ -86,4 +86,4 @@ def _posted(mail: EmailMessage, key: str, post: Post) -> Mapping[str, Any]:
     try:
         return post(mail)
     except (smtplib.SMTPException, OSError) as error:
-        raise SendError(f"the mail server did not take {key}: {refusal(error)}") from None
+        raise SendError(f"the mail server did not accept {key}: {refusal(error)}") from None

@@ -1,21 +1,32 @@
-"""The owner's week, from the marts: habits, whom to call, birthdays, deals, engagements, and how fresh the data is."""
+"""Asks the marts for the owner's week."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
+from reporting.ingest import freshness, sync_log
+from reporting.mail.week import (
+    Birthday,
+    Deal,
+    Deals,
+    Engagements,
+    Habit,
+    Health,
+    Person,
+    Planned,
+    Summary,
+    Week,
+)
 from reporting.settings import Settings
-from reporting.warehouse import builds, ledger
+from reporting.transform import builds
+from reporting.warehouse.client import with_parameters
 
 BIRTHDAY_DAYS = 14
-STALE_AFTER = timedelta(days=3)
 # How many periods a habit's line shows.
 SHOWN = {"daily": 7, "weekly": 4, "monthly": 3}
 
@@ -24,159 +35,11 @@ class NothingBuiltError(Exception):
     """There are no marts to sum up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Week:
-    """Seven days that are over."""
-
-    first_on: date
-    zone: ZoneInfo
-
-    @property
-    def last_on(self) -> date:
-        """The seventh day."""
-        return self.first_on + timedelta(days=6)
-
-    @property
-    def days(self) -> list[date]:
-        """All seven."""
-        return [self.first_on + timedelta(days=number) for number in range(7)]
-
-    def begins_at(self, weeks: int = 0) -> datetime:
-        """The first moment of the week that is so many weeks later."""
-        return datetime.combine(self.first_on + timedelta(weeks=weeks), time(), self.zone).astimezone(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Habit:
-    """A habit's line. `cells` are its latest periods: `done`, `missed`, `open` (not over yet) or `off` (not due).
-
-    `done` of `due` are the periods of the week (a monthly habit: of the month), `before` the same a period earlier;
-    `average` is a number habit's amount per due period, and `is_met` whether the target was reached (None without one).
-    """
-
-    name: str
-    period: str
-    is_number: bool
-    cells: tuple[str, ...]
-    done: int
-    due: int
-    before: tuple[int, int]
-    average: float | None
-    target: float | None
-    is_met: bool | None
-    streak: int
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody to call, with the days since the last touch and how often there is one."""
-
-    name: str
-    company: str | None
-    days: int
-    cadence: float
-    last_touch_type: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A meeting or task to come."""
-
-    name: str
-    type: str
-    on: date
-
-
-@dataclass(frozen=True, slots=True)
-class Birthday:
-    """A birthday to come; the age is None when the year of birth is not known."""
-
-    name: str
-    on: date
-    age: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Deal:
-    """A deal that moved in the week, or is overdue."""
-
-    name: str
-    stage: str | None
-    amount: Decimal | None
-    close_on: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class Deals:
-    """What became of deals; amounts are in the portal's currency."""
-
-    open_count: int
-    open_amount: Decimal
-    new: tuple[Deal, ...]
-    moved: tuple[Deal, ...]
-    won: tuple[Deal, ...]
-    lost: tuple[Deal, ...]
-    overdue: tuple[Deal, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Engagements:
-    """Engagements by type and by day of the week; `before` are those of the week before by type."""
-
-    by_type: Mapping[str, int]
-    before: Mapping[str, int]
-    by_day: tuple[int, ...]
-    people_count: int
-    people_before: int
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How fresh the data is. `stale` are sources by the days since they were read to their end."""
-
-    built_at: datetime | None
-    read_at: Mapping[str, datetime]
-    stale: Mapping[str, int]
-    changed_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The week. A part is None when no source of it was ever read."""
-
-    week: Week
-    habits: tuple[Habit, ...] | None
-    cold: tuple[Person, ...] | None
-    cold_planned_count: int
-    planned: tuple[Planned, ...]
-    birthdays: tuple[Birthday, ...]
-    deals: Deals | None
-    engagements: Engagements | None
-    health: Health
-
-    @property
-    def rate(self) -> float | None:
-        """Share of what was due that was done, of daily and weekly habits."""
-        return _rate((each.done, each.due) for each in self.habits or () if each.period != "monthly")
-
-    @property
-    def rate_before(self) -> float | None:
-        """The same of the week before."""
-        return _rate(each.before for each in self.habits or () if each.period != "monthly")
-
-
-def week_before(now: datetime, timezone: str, first_weekday: int) -> Week:
-    """The last of the owner's weeks that is over at `now`; `first_weekday` is 0 for Monday."""
-    zone = ZoneInfo(timezone)
-    today = now.astimezone(zone).date()
-    begun_on = today - timedelta(days=(today.weekday() - first_weekday) % 7)
-    return Week(begun_on - timedelta(weeks=1), zone)
-
-
 def read(client: bigquery.Client, settings: Settings, week: Week, now: datetime) -> Summary:
     """Ask the marts. Raises `NothingBuiltError`."""
     marts = _Marts(client, settings, week, now)
-    sources = {name.partition(".")[0] for name in ledger.sources_read(client, settings)}
+    read_at = _read_at(freshness.last_reads(client, settings))
+    sources = read_at.keys()
     try:
         cold, cold_planned, planned, birthdays = marts.people() if sources & {"hubspot", "google"} else NOBODY
         return Summary(
@@ -188,11 +51,11 @@ def read(client: bigquery.Client, settings: Settings, week: Week, now: datetime)
             birthdays=birthdays,
             deals=marts.deals() if "hubspot" in sources else None,
             engagements=marts.engagements() if "hubspot" in sources else None,
-            health=marts.health(),
+            health=marts.health(read_at),
         )
     except NotFound:
         raise NothingBuiltError(
-            "the marts are not there yet. Run mart_personal__models__full, or script/round."
+            "the marts are not there yet. Run mart_personal__models__full, or script/sync."
         ) from None
 
 
@@ -201,7 +64,7 @@ NOBODY: People = (None, 0, (), ())
 
 
 class _Marts:
-    """The queries, one a part."""
+    """The queries, one for each part of the week."""
 
     def __init__(self, client: bigquery.Client, settings: Settings, week: Week, now: datetime) -> None:
         self._client, self._settings, self._week, self._now = client, settings, week, now
@@ -281,7 +144,6 @@ class _Marts:
         return [_months_before(month_on, number) for number in reversed(range(SHOWN["monthly"]))]
 
     def people(self) -> People:
-        ahead = self._today + timedelta(days=BIRTHDAY_DAYS)
         rows = self._rows(
             """
             SELECT
@@ -291,43 +153,35 @@ class _Marts:
             WHERE is_going_cold OR next_birthday_on BETWEEN @today AND @ahead OR next_touch_at < @week_ahead
             ORDER BY days_since_last_touch / cadence_days DESC, person_id
             """,
-            {"today": self._today, "ahead": ahead, "week_ahead": self._now + timedelta(weeks=1)},
+            {
+                "today": self._today,
+                "ahead": self._today + timedelta(days=BIRTHDAY_DAYS),
+                "week_ahead": self._now + timedelta(weeks=1),
+            },
         )
         cold = [row for row in rows if row["is_going_cold"]]
-        planned = [
-            row
-            for row in rows
-            if row["next_touch_at"] and row["next_touch_at"] < self._now + timedelta(weeks=1)
-        ]
-        born = [
+        alone = [row for row in cold if row["next_touch_at"] is None]
+        return tuple(map(_person, alone)), len(cold) - len(alone), self._planned(rows), self._birthdays(rows)
+
+    def _planned(self, rows: list[Any]) -> tuple[Planned, ...]:
+        """What is planned within a week from now, the earliest first."""
+        until = self._now + timedelta(weeks=1)
+        found = [row for row in rows if row["next_touch_at"] and row["next_touch_at"] < until]
+        found.sort(key=lambda row: row["next_touch_at"])
+        zone = self._week.zone
+        return tuple(
+            Planned(_name(row), row["next_touch_type"], row["next_touch_at"].astimezone(zone).date())
+            for row in found
+        )
+
+    def _birthdays(self, rows: list[Any]) -> tuple[Birthday, ...]:
+        """The birthdays of the days to come, the earliest first."""
+        ahead = self._today + timedelta(days=BIRTHDAY_DAYS)
+        found = [
             row for row in rows if row["next_birthday_on"] and self._today <= row["next_birthday_on"] <= ahead
         ]
-        alone = [row for row in cold if row["next_touch_at"] is None]
-        return (
-            tuple(
-                Person(
-                    _name(row),
-                    row["company_name"],
-                    row["days_since_last_touch"],
-                    row["cadence_days"],
-                    row["last_touch_type"],
-                )
-                for row in alone
-            ),
-            len(cold) - len(alone),
-            tuple(
-                Planned(
-                    _name(row),
-                    row["next_touch_type"],
-                    row["next_touch_at"].astimezone(self._week.zone).date(),
-                )
-                for row in sorted(planned, key=lambda row: row["next_touch_at"])
-            ),
-            tuple(
-                Birthday(_name(row), row["next_birthday_on"], row["age_at_birthday"])
-                for row in sorted(born, key=lambda row: row["next_birthday_on"])
-            ),
-        )
+        found.sort(key=lambda row: row["next_birthday_on"])
+        return tuple(Birthday(_name(row), row["next_birthday_on"], row["age_at_birthday"]) for row in found)
 
     def deals(self) -> Deals:
         parameters = {"since": self._week.begins_at(), "until": self._week.begins_at(1), "today": self._today}
@@ -399,15 +253,16 @@ class _Marts:
         people = {row["is_before"]: row["people_count"] for row in reached}
         return Engagements(by_type, before, tuple(by_day.values()), people.get(False, 0), people.get(True, 0))
 
-    def health(self) -> Health:
-        read_at, changed_count = ledger.activity(self._client, self._settings, self._week.begins_at())
+    def health(self, read_at: Mapping[str, datetime]) -> Health:
         return Health(
             built_at=builds.last_build(self._client, self._settings),
             read_at=read_at,
             stale={
-                name: (self._now - at).days for name, at in read_at.items() if self._now - at > STALE_AFTER
+                name: (self._now - at).days
+                for name, at in read_at.items()
+                if self._now - at > freshness.STALE_AFTER
             },
-            changed_count=changed_count,
+            changed_count=sync_log.changed_count(self._client, self._settings, self._week.begins_at()),
         )
 
     def _rows(self, sql: str, parameters: Mapping[str, Any]) -> list[Any]:
@@ -415,15 +270,24 @@ class _Marts:
             name: f"`{self._settings.dataset('marts')}.{name}`"
             for name in ("habits", "habit_metrics", "relationships", "deals", "engagements")
         }
-        config = bigquery.QueryJobConfig(
-            query_parameters=[
-                bigquery.ScalarQueryParameter(
-                    name, "TIMESTAMP" if isinstance(value, datetime) else "DATE", value
-                )
-                for name, value in parameters.items()
-            ]
-        )
-        return list(self._client.query(sql.format(**marts), job_config=config).result())
+        rows = self._client.query(sql.format(**marts), job_config=with_parameters(**parameters)).result()
+        # A name is one line, and makes no others of the e-mail.
+        return [
+            {
+                name: " ".join(value.split()) if isinstance(value, str) else value
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
+
+
+def _read_at(reads: Mapping[str, datetime]) -> dict[str, datetime]:
+    """When any entity of each source was last read."""
+    found: dict[str, datetime] = {}
+    for name, at in reads.items():
+        source = name.partition(".")[0]
+        found[source] = max(at, found.get(source, at))
+    return found
 
 
 def _counts(row: Any) -> bool:
@@ -443,9 +307,14 @@ def _last(values: Iterable[float | None]) -> float | None:
     return next((each for each in reversed(list(values)) if each is not None), None)
 
 
-def _rate(parts: Iterable[tuple[int, int]]) -> float | None:
-    done, due = (sum(each) for each in zip(*parts, strict=True)) if (parts := list(parts)) else (0, 0)
-    return done / due if due else None
+def _person(row: Any) -> Person:
+    return Person(
+        _name(row),
+        row["company_name"],
+        row["days_since_last_touch"],
+        row["cadence_days"],
+        row["last_touch_type"],
+    )
 
 
 def _name(row: Any) -> str:

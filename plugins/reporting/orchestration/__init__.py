@@ -1,1 +1,1 @@
-"""What Airflow runs: connections, and the factories of the DAGs. Only here is Airflow imported."""
+"""Everything that Airflow runs: factories of DAGs (`dags/`), operators, connections, callbacks, and the functions of tasks."""

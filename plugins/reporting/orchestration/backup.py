@@ -1,4 +1,4 @@
-"""What the daily backup does; nothing heavy is imported while DAGs are parsed."""
+"""The tasks of the daily backup. Slow imports are within functions, so that parsing the DAGs stays fast."""
 
 import shutil
 
@@ -9,9 +9,9 @@ from reporting.settings import Settings, read_settings
 
 
 def keep_warehouse() -> dict[str, int]:
-    """Make a backup of the warehouse, and return its counts; skips where none is configured."""
+    """Make a backup of the warehouse and return its counts. Skips if no backup is configured."""
+    from reporting.backup.backup import back_up
     from reporting.orchestration.connections import warehouse
-    from reporting.warehouse.backup import back_up
 
     settings = _configured()
     made, copied = back_up(warehouse(settings), settings)
@@ -19,19 +19,19 @@ def keep_warehouse() -> dict[str, int]:
 
 
 def keep_metadata() -> None:
-    """Dump the metadata database beside it; skips where that cannot be done here."""
-    from reporting.commands import backup
-    from reporting.commands.errors import CommandError
+    """Dump the metadata database beside that backup. Skips if this machine cannot do it."""
+    from reporting.deploy import metadata as database
+    from reporting.deploy.errors import CommandError
 
     settings = _configured()
     address = metadata.address()
     if address.startswith("postgresql") and shutil.which("pg_dump") is None:
         raise AirflowSkipException(
-            "pg_dump is not installed here, so the metadata database is in no backup of this project. Install PostgreSQL's "
-            "client of the server's version, or rely on the server's own backups."
+            "pg_dump is not installed here, so the metadata database is not backed up. Install PostgreSQL's client in the "
+            "server's version, or rely on the server's own backups."
         )
     try:
-        backup.keep_metadata(settings, address)
+        database.keep(settings, address)
     except CommandError as error:
         raise AirflowException(str(error)) from None
 
@@ -40,6 +40,6 @@ def _configured() -> Settings:
     settings = read_settings()
     if settings.backup_uri is None:
         raise AirflowSkipException(
-            "There is no backup: REPORTING_BACKUP_URI is not set. It takes a folder or bucket outside of what it protects."
+            "There is no backup: REPORTING_BACKUP_URI is not set. Set it to a folder or bucket outside of what it protects."
         )
     return settings

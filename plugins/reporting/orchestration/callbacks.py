@@ -1,6 +1,6 @@
-"""What happens beside every task: its log hides the environment's secrets, and its owner hears when it fails for good.
+"""Callbacks of tasks: when a task begins, secrets are hidden in its log; when it fails, alerts are sent.
 
-Neither ever fails a run by itself.
+No error in a callback makes a run fail.
 """
 
 import logging
@@ -10,19 +10,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from reporting import alerts, redaction
+from reporting import redaction
+from reporting.monitoring import alerts
 
 if TYPE_CHECKING:
-    from reporting.warehouse.problems import Problem
+    from reporting.monitoring.record import Incident
 
 log = logging.getLogger(__name__)
 LONGEST_ERROR = 500
 
 
 def hide_secrets(_: Mapping[str, Any]) -> None:
-    """Hide every secret of the environment in this task's log; for `on_execute_callback`.
+    """Hide every secret of the environment in this task's log. Used as `on_execute_callback`.
 
-    By itself Airflow hides only the connections that the task has fetched.
+    Airflow itself hides only the connections that the task has fetched.
     """
     # Not for the parser.
     from airflow.sdk.log import mask_secret
@@ -32,20 +33,20 @@ def hide_secrets(_: Mapping[str, Any]) -> None:
 
 
 def task_failed(context: Mapping[str, Any]) -> None:
-    """Send one message a problem by every channel, however often it comes back; for `on_failure_callback`."""
+    """Send one alert per incident through every channel, even if the task fails repeatedly. Used as `on_failure_callback`."""
     try:
         channels = alerts.read_channels()
         if channels.ways:
-            _tell(channels, problems(context))
-    except Exception as error:  # noqa: BLE001  # an alert is never the reason of a failure
-        # Its text may hold what it was made of.
+            _tell(channels, incidents(context))
+    except Exception as error:  # noqa: BLE001  # a failed alert must not make the task fail in another way
+        # The text of the error may quote data, so only its type is logged.
         log.error("No alert was sent: %s", type(error).__name__)
 
 
-def problems(context: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> "list[Problem]":
-    """What is wrong by the failed task in `context`: the task, or what dbt says is wrong.
+def incidents(context: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> "list[Incident]":
+    """The incidents of the failed task in `context`: one for the task itself, or one for each node of dbt that failed.
 
-    Sources that are stale are left to `ops_warehouse__problems__alert`, which knows more of them.
+    Stale sources are left to `ops_warehouse__problems__alert`, which has more information about them.
     """
     # Not for the parser.
     from reporting.orchestration.dbt import NodesFailedError, SourcesStaleError
@@ -58,19 +59,28 @@ def problems(context: Mapping[str, Any], environment: Mapping[str, str] = os.env
     return [_task_failed(context, environment)]
 
 
-def _task_failed(context: Mapping[str, Any], environment: Mapping[str, str]) -> "Problem":
-    from reporting.warehouse.problems import Problem
+def _task_failed(context: Mapping[str, Any], environment: Mapping[str, str]) -> "Incident":
+    # Not for the parser.
+    from airflow.sdk.exceptions import AirflowTaskTimeout
+
+    from reporting.monitoring.record import Incident
 
     task = context["task_instance"]
     error = context.get("exception") or context.get("reason") or "its log says why"
     kind = type(error).__name__ if isinstance(error, BaseException) else ""
     text = redaction.scrub(f"{kind}: {error}" if kind else str(error), environment)
-    return Problem(
+    what = f"It ended with {kind or 'an error'} in {task.run_id}, attempt {task.try_number}."
+    if isinstance(error, AirflowTaskTimeout):
+        what = (
+            f"It exceeded its time limit and was stopped in {task.run_id}, attempt {task.try_number}; its log shows what "
+            "it did last."
+        )
+    return Incident(
         problem_key=f"task/{task.dag_id}/{task.task_id}",
         kind="task",
         subject=f"{task.dag_id}: {task.task_id} failed",
-        what=f"It ended with {kind or 'an error'} in {task.run_id}, attempt {task.try_number}.",
-        todo="docs/operations.md says it for each error; clear the task when it is mended.",
+        what=what,
+        todo="Find the error in docs/operations.md, fix its cause, and then clear the task.",
         link=_log(task),
         dag_id=task.dag_id,
         said=f"{text.strip()[:LONGEST_ERROR]}\n\nRun: {task.run_id}, attempt {task.try_number}",
@@ -79,19 +89,19 @@ def _task_failed(context: Mapping[str, Any], environment: Mapping[str, str]) -> 
 
 def _node_failed(
     context: Mapping[str, Any], name: str, said: str, environment: Mapping[str, str]
-) -> "Problem":
-    from reporting.warehouse.problems import Problem
+) -> "Incident":
+    from reporting.monitoring.record import Incident
 
     task = context["task_instance"]
     text = redaction.scrub(said, environment).strip()[:LONGEST_ERROR]
-    return Problem(
+    return Incident(
         problem_key=f"dbt/{name}",
         kind="dbt",
         subject=f"dbt: {name} failed",
-        what=f"{name} failed in {task.run_id} of {task.dag_id}; what depends on it is as it was before.",
+        what=f"{name} failed in {task.run_id} of {task.dag_id}. Models that depend on it keep their earlier rows.",
         todo=(
-            "Its SQL is in dbt/target of the state folder, and its description in dbt/models or dbt/tests says what it "
-            "wants; the next build that succeeds takes everything in."
+            "Read its SQL in dbt/target of the state folder, and its description in dbt/models or dbt/tests, which says what "
+            "it expects. The next successful build includes all data."
         ),
         link=_log(task),
         dag_id=task.dag_id,
@@ -103,29 +113,31 @@ def _log(task: Any) -> str:
     return f"/dags/{task.dag_id}/runs/{quote(task.run_id)}/tasks/{task.task_id}"
 
 
-def _tell(channels: alerts.Channels, found: "list[Problem]") -> None:
-    # Heavy: Google's client.
+def _tell(channels: alerts.Channels, found: "list[Incident]") -> None:
+    # Imported here because Google's client is slow to import.
+    from reporting.monitoring.notifier import Notifier, not_alerted
+    from reporting.monitoring.record import Record
     from reporting.orchestration import connections
-    from reporting.problems.telling import Teller, untold
     from reporting.settings import read_settings
-    from reporting.warehouse.problems import Record
 
     if not found:
         return
     settings, now = read_settings(), datetime.now(UTC)
-    teller = Teller(channels, base_url(), settings.timezone)
+    notifier = Notifier(channels, base_url(), settings.timezone)
     record = None
     try:
         record = Record(connections.warehouse(settings), settings)
-        new = untold(record, found, now)
-    except Exception as error:  # noqa: BLE001  # the warehouse may be what failed; twice is better than never
-        log.warning("Whether it was told before is not known: %s", type(error).__name__)
+        new = not_alerted(record, found, now)
+    except Exception as error:  # noqa: BLE001  # the warehouse may be what failed, and an alert sent twice is better than none
+        log.warning(
+            "It is not known whether an alert was sent before, so it is sent now: %s", type(error).__name__
+        )
         record, new = None, found
-    for problem in new:
-        if teller.send(teller.wrong(problem, now)) and record is not None:
-            record.told([problem.problem_key], now)
+    for incident in new:
+        if notifier.send(notifier.opened(incident, now)) and record is not None:
+            record.mark_alerted([incident.problem_key], now)
 
 
 def base_url(environment: Mapping[str, str] = os.environ) -> str:
-    """The address of the web interface, for links; empty where it is not known."""
+    """The address of the web interface, for links; empty if it is not known."""
     return environment.get("AIRFLOW__API__BASE_URL", "").rstrip("/")

@@ -1,8 +1,11 @@
-"""The tasks that start dbt."""
+"""The operators that run dbt."""
 
+import os
 import shlex
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -10,16 +13,21 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException, AirflowSkipException
 
-from reporting.landing import Refresh
+from reporting.ingest.landing import Refresh
 from reporting.settings import Settings, read_settings
+from reporting.transform import dbt
 
-# One dbt at a time: two would write the same tables.
+# A pool with one slot, since two dbt processes would write the same tables.
 POOL = "dbt"
 PLAN = "plan"
+# The time limit of one attempt.
+LIMIT = timedelta(hours=2)
+# How long dbt gets to end after SIGTERM. Airflow kills a task that does not end soon after it was asked to.
+ENDING_SECONDS = 3.0
 
 
 class NodesFailedError(AirflowException):
-    """dbt ended with an error. `nodes` are the names of what failed, each with what dbt says of it."""
+    """dbt failed. `nodes` are the names of the nodes that failed, each with dbt's message."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__(f"dbt failed: {'; '.join(lines)}")
@@ -28,17 +36,39 @@ class NodesFailedError(AirflowException):
 
 
 class SourcesStaleError(NodesFailedError):
-    """dbt found sources that are older than they may be."""
+    """dbt found sources that are too old."""
 
 
 class DbtTask(BashOperator):
-    """Runs one dbt command with the warehouse's credentials, and fails with the names of what failed."""
+    """Runs one dbt command with the warehouse's credentials. On failure the error names the nodes that failed.
 
-    # Nothing here comes from a template: the command is made of settings and of the ledger.
-    template_fields = ()
+    `command` is shown in Airflow before the task runs; the complete command is in the task's rendered fields afterwards.
+    Neither contains credentials.
+    """
 
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(bash_command="", append_env=False, pool=POOL, **arguments)
+    template_fields = ("bash_command",)
+    # Airflow would otherwise read a command that ends in .sh or .bash as the name of a template file.
+    template_ext = ()
+    overwrite_rtif_after_execution = True
+
+    def __init__(self, *, command: str, **arguments: Any) -> None:
+        super().__init__(
+            bash_command=command, append_env=False, pool=POOL, execution_timeout=LIMIT, **arguments
+        )
+
+    def on_kill(self) -> None:
+        """Stop dbt and all its child processes. Does nothing if it has ended."""
+        dbt = self.subprocess_hook.sub_process
+        if dbt is None:
+            return
+        # dbt leads its own process group. A process that ignored SIGTERM would otherwise run beside the next attempt.
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(dbt.pid, number)
+            except ProcessLookupError:
+                return
+            with suppress(subprocess.TimeoutExpired):
+                dbt.wait(ENDING_SECONDS)
 
     def _run(
         self,
@@ -48,8 +78,6 @@ class DbtTask(BashOperator):
         failed: Callable[[Settings], list[str]],
         error: type[NodesFailedError] = NodesFailedError,
     ) -> None:
-        from reporting import dbt
-
         dbt.forget_results(settings)
         with _keyfile(settings) as keyfile:
             self.env = dbt.environment(settings, keyfile)
@@ -63,27 +91,33 @@ class DbtTask(BashOperator):
                 if names:
                     raise error(names) from None
                 raise AirflowException(
-                    "dbt failed: dbt ended before it built anything; its last lines above say why"
+                    "dbt failed before it built anything; the last lines above say why"
                 ) from None
+            except BaseException:
+                # Such as the time limit. dbt must be stopped before its results are read.
+                self.on_kill()
+                raise
 
 
 class DbtBuild(DbtTask):
     """Builds and tests one layer: `staging`, which plans the build, then `marts`, which records it."""
 
     def __init__(self, *, layer: Literal["staging", "marts"], refresh: Refresh, **arguments: Any) -> None:
-        super().__init__(task_id=layer, **arguments)
+        command = shlex.join(dbt.build_command(read_settings(), [f"tag:{layer}"]))
+        if refresh == "changed":
+            command += "  # when it runs, only models that depend on changed sources"
+        super().__init__(command=command, task_id=layer, **arguments)
         self.layer = layer
         self.refresh = refresh
 
     def execute(self, context: Context) -> None:
-        """Run dbt; skips when no source has changed since the last successful build."""
-        from reporting import dbt
+        """Run dbt. Skips if no source has changed since the last successful build."""
         from reporting.orchestration.connections import warehouse
-        from reporting.warehouse import builds
+        from reporting.transform import builds
 
         settings = read_settings()
         if self.layer == "staging" and self.refresh == "changed":
-            self._settle(context, settings)
+            self._debounce(context, settings)
         client = warehouse(settings)
         if self.layer == "staging":
             plan = builds.plan(client, settings, self.refresh)
@@ -93,7 +127,7 @@ class DbtBuild(DbtTask):
         else:
             plan = builds.Plan.from_json(context["ti"].xcom_pull(task_ids="staging", key=PLAN))
         full_refresh = bool(context["params"].get("full_refresh"))
-        command = dbt.build_command(settings, plan.selection(self.layer), full_refresh)
+        command = dbt.build_command(settings, plan.selection(self.layer), full_refresh, plan.excluded)
         try:
             self._run(context, settings, command, dbt.failures)
         finally:
@@ -102,12 +136,11 @@ class DbtBuild(DbtTask):
             builds.record(client, settings, plan)
 
     def _note(self, client: Any, settings: Settings, plan: Any) -> None:
-        """Keep what dbt said of each node. It is history, so a failure is a line in the log and no error."""
+        """Store the result of each node. This is only history, so a failure is logged and does not fail the task."""
         from google.api_core.exceptions import GoogleAPIError
         from google.auth.exceptions import GoogleAuthError
 
-        from reporting import dbt
-        from reporting.warehouse import records
+        from reporting.monitoring import records
 
         build = {"build_id": plan.build_id, "refresh": plan.refresh, "layer": self.layer}
         try:
@@ -116,40 +149,43 @@ class DbtBuild(DbtTask):
                 records.append(
                     client, settings, records.RESULTS, f"dbt-results-{rows[0]['invocation_id']}", rows
                 )
-        # Whoever ended dbt may have ended it while it wrote them.
+        # dbt may have been killed while it wrote its results.
         except (GoogleAPIError, GoogleAuthError, OSError, ValueError) as error:
-            self.log.warning("dbt's results were not kept in the warehouse (%s).", type(error).__name__)
+            self.log.warning("dbt's results were not stored in the warehouse (%s).", type(error).__name__)
 
-    def _settle(self, context: Context, settings: Settings) -> None:
-        """Come again when the round has had time to end: each build is billed for every table that it looks at."""
+    def _debounce(self, context: Context, settings: Settings) -> None:
+        """Reschedule the task until the sync has probably ended, because every build is billed for the tables that it reads."""
         begun = context["dag_run"].start_date or datetime.now(UTC)
-        settled_at = begun + timedelta(seconds=settings.settle_seconds)
-        if datetime.now(UTC) < settled_at:
-            raise AirflowRescheduleException(settled_at)  # type: ignore[no-untyped-call]
+        debounced_until = begun + timedelta(seconds=settings.debounce_seconds)
+        if datetime.now(UTC) < debounced_until:
+            raise AirflowRescheduleException(debounced_until)  # type: ignore[no-untyped-call]
 
 
 class DbtSourceFreshness(DbtTask):
-    """Fails when a source that was read before has not been read for too long."""
+    """Fails if a source that was read before has not been read for too long."""
+
+    def __init__(self, **arguments: Any) -> None:
+        command = shlex.join(dbt.freshness_command(read_settings(), []))
+        super().__init__(command=f"{command}  # when it runs, only sources that were read", **arguments)
 
     def execute(self, context: Context) -> None:
-        """Run the check; skips while nothing was ever read."""
-        from reporting import dbt
+        """Run the check. Skips if no source was ever read."""
+        from reporting.ingest import freshness
         from reporting.orchestration.connections import warehouse
-        from reporting.warehouse import ledger
 
         settings = read_settings()
-        sources = ledger.sources_read(warehouse(settings), settings)
+        sources = freshness.last_reads(warehouse(settings), settings)
         if not sources:
-            raise AirflowSkipException("No source was read yet.")
+            raise AirflowSkipException("No source has been read yet.")
         command = dbt.freshness_command(settings, sources)
         self._run(context, settings, command, dbt.stale, SourcesStaleError)
 
 
 @contextmanager
 def _keyfile(settings: Settings) -> Iterator[str | None]:
-    """The key of the connection `bigquery` as a file; None for the local BigQuery, which wants none."""
-    from reporting import dbt
+    """The key of the connection `bigquery` as a file; None for the local BigQuery, which needs none."""
     from reporting.orchestration.connections import service_account_key
+    from reporting.transform import dbt
 
     with dbt.keyfile(None if settings.emulator_host else service_account_key()) as path:
         yield path

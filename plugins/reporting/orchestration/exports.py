@@ -1,4 +1,4 @@
-"""What the task that exports does."""
+"""The task that exports the marts."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def export_marts() -> dict[str, int]:
-    """Export to `REPORTING_EXPORT_URI` what the params ask for, and return the rows of each mart."""
+    """Export what the run's parameters ask for to `REPORTING_EXPORT_URI`, and return the number of rows of each mart."""
     settings = read_settings()
     if settings.export_uri is None:
         raise AirflowSkipException("REPORTING_EXPORT_URI is not set, so nothing is exported.")
@@ -31,16 +31,16 @@ def export_marts() -> dict[str, int]:
             settings.timezone,
         )
     except ExportError as error:
-        # Trying again makes it no better.
+        # A retry would fail in the same way.
         raise AirflowFailException(str(error)) from None
     if request.whole:
-        log.info("Exported whole, since they have no time: %s.", ", ".join(request.whole))
+        log.info("Exported in full, since their rows have no time: %s.", ", ".join(request.whole))
     manifest = publish(connections.warehouse(settings), settings, request, settings.export_uri, log_progress)
     return {name: each["row_count"] for name, each in manifest["marts"].items()}
 
 
 class _Log:
-    """A line a mart, and every half minute one more."""
+    """Logs the end of each mart, and the progress every half minute."""
 
     INTERVAL_SECONDS = 30.0
 
@@ -52,7 +52,7 @@ class _Log:
         if step.is_done or now - self._said_at >= self.INTERVAL_SECONDS:
             self._said_at = now
             log.info(
-                "%s: %d of %d rows, %.0f a second.", step.mart, step.row_count, step.total_count, step.rate
+                "%s: %d of %d rows, %.0f per second.", step.mart, step.row_count, step.total_count, step.rate
             )
 
 

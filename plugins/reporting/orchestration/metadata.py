@@ -1,17 +1,17 @@
-"""How a task knows Airflow's metadata database, which Airflow itself keeps from it."""
+"""Gives a task the address of Airflow's metadata database, which Airflow itself hides from tasks."""
 
 import os
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from reporting.settings import METADATA_URL
+
 
 def address() -> str:
-    """The database's address; skips the task where nobody has told it."""
-    from reporting.commands.configuration import METADATA
-
-    found = os.environ.get(METADATA)
+    """The database's address. Skips the task if `REPORTING_METADATA_URL` is not set."""
+    found = os.environ.get(METADATA_URL)
     if not found:
         raise AirflowSkipException(
-            f"{METADATA} is not set, so this task does not know the metadata database. script/server and script/start set it."
+            f"{METADATA_URL} is not set, so this task does not know the metadata database. script/server and script/start set it."
         )
     return found

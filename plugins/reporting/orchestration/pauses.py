@@ -1,16 +1,19 @@
-"""DAGs that are paused until a day: the day is an Airflow variable of each, and a DAG lets them run again.
+"""Resumes DAGs that were paused until a certain day. An Airflow variable per DAG holds the day.
 
-The page of pipelines pauses and notes the day. Tasks cannot reach the metadata database, so Airflow's own program resumes:
+The page of pipelines pauses a DAG and sets the variable. A task has no access to the metadata database, so it resumes the DAG
+with Airflow's own program:
 https://airflow.apache.org/docs/apache-airflow/stable/cli-and-env-variables-ref.html#unpause
 """
 
 import logging
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from reporting.monitoring.history import DAG_ID
 from reporting.naming import DagId
 
 log = logging.getLogger(__name__)
@@ -21,11 +24,11 @@ PATIENCE_SECONDS = 300
 
 
 class ResumeError(Exception):
-    """Airflow did not let a DAG run again; says which, and how its program ended."""
+    """Airflow did not resume a DAG. The message says which DAG, and how Airflow's program ended."""
 
 
 def variable_of(dag_id: str) -> str:
-    """The variable with the day until which a DAG is paused."""
+    """The name of the variable with the day until which a DAG is paused."""
     return f"{PREFIX}{dag_id}"
 
 
@@ -36,38 +39,42 @@ def lift(
     resume: Callable[[str], None],
     today: date,
 ) -> list[str]:
-    """Resume the DAGs whose day has come, and return them. Killed in between, it resumes one again, which changes nothing."""
+    """Resume the DAGs whose day has come, and return them. After a kill, one may be resumed twice, which changes nothing."""
     due = []
     for key in sorted(keys):
         dag_id = key.removeprefix(PREFIX)
+        if not re.fullmatch(DAG_ID, dag_id):
+            log.warning("The variable %r does not name a DAG, and is ignored.", key)
+            continue
         try:
             until = date.fromisoformat(read(key))
         except ValueError:
-            log.warning("The variable %s holds no date such as 2026-11-30, and %s stays paused.", key, dag_id)
+            log.warning(
+                "The variable %s does not hold a date such as 2026-11-30, so %s stays paused.", key, dag_id
+            )
             continue
         if until <= today:
             resume(dag_id)
             forget(key)
-            log.info("%s runs again.", dag_id)
+            log.info("%s was resumed.", dag_id)
             due.append(dag_id)
     return due
 
 
 def lift_all() -> list[str]:
-    """Resume every DAG whose day has come in the owner's time zone, and return them; what the task does."""
+    """Resume every DAG whose day has come in the owner's time zone, and return them. This is what the task calls."""
     from airflow.sdk import Variable
     from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-    from reporting.commands.configuration import METADATA
-    from reporting.settings import read_settings
+    from reporting.settings import METADATA_URL, read_settings
 
     keys = Variable.keys(prefix=PREFIX)
     if not keys:
         return []
-    address = os.environ.get(METADATA)
+    address = os.environ.get(METADATA_URL)
     if not address:
         raise AirflowSkipException(
-            f"{METADATA} is not set, so this task does not know the metadata database. script/server and script/start set it."
+            f"{METADATA_URL} is not set, so this task does not know the metadata database. script/server and script/start set it."
         )
     today = datetime.now(ZoneInfo(read_settings().timezone)).date()
     try:
@@ -77,11 +84,11 @@ def lift_all() -> list[str]:
 
 
 def _resume(address: str, dag_id: str) -> None:
-    from reporting.history import AIRFLOW
+    from reporting.monitoring.history import AIRFLOW
 
     done = subprocess.run(
         [AIRFLOW, "dags", "unpause", "--yes", dag_id],
-        # Airflow gives a task an address that leads nowhere.
+        # Within a task, Airflow replaces this address by one that does not work.
         env={**os.environ, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address},
         capture_output=True,
         text=True,
@@ -89,5 +96,5 @@ def _resume(address: str, dag_id: str) -> None:
         timeout=PATIENCE_SECONDS,
     )
     if done.returncode != 0:
-        # What it says may quote the address.
+        # The program's output may quote the address, so it is not shown.
         raise ResumeError(f"airflow dags unpause {dag_id} ended with {done.returncode}. Resume it by hand.")

@@ -1,11 +1,11 @@
-"""Makes Airflow's metadata database ready, in one process: `python -m reporting.orchestration.prepare`.
+"""Prepares Airflow's metadata database, in one process: `python -m reporting.orchestration.prepare`.
 
-Migrates it, makes the pools, makes the first admin if there is none, and signs a token for the program that
-called. Prints one line of JSON: `token`, and `password` if an admin was made or asked for one. Repeating it
+It migrates the database, creates the pools, creates the first admin if there is none, and signs a token for the program that
+started it. It prints one line of JSON: `token`, and `password` if an admin was created or got a new password. Repeating it
 changes nothing else.
 
-With `--production` the first admin gets the password in REPORTING_ADMIN_PASSWORD (with Microsoft Entra none is
-made), the channels of alerts are tried when they are new, and nothing is signed or printed.
+With `--production` the first admin gets the password in REPORTING_ADMIN_PASSWORD (with Microsoft Entra no admin is created),
+the channels of alerts are tested if their configuration is new, and nothing is signed or printed.
 """
 
 import argparse
@@ -16,23 +16,26 @@ import secrets
 import sys
 from typing import Any
 
-from reporting import alerts, sign_in
+from reporting.deploy import sign_in
+from reporting.monitoring import alerts
+from reporting.settings import ADMIN_PASSWORD
 
 ADMIN = "admin"
-# An Airflow variable: what the channels were when a message got through by each.
+# An Airflow variable with a digest of the channels' configuration for which the last test succeeded.
 CHANNELS_TRIED = "reporting_channels_tried"
 ADMIN_ROLE = "Admin"
-# Roles that may read DAGs; those above them may read plugins already.
+# Roles that may read DAGs but not plugins; higher roles may read plugins already.
 PLUGIN_READERS = ("Viewer", "User")
-ADMIN_PASSWORD = "REPORTING_ADMIN_PASSWORD"  # noqa: S105  # the variable's name
 TOKEN_SECONDS = 24 * 3600
 
 
 def main() -> int:
-    """Prepare, and print the answer; whatever Airflow says goes to standard error."""
+    """Prepare the database and print the answer. Airflow's own output goes to standard error."""
     parser = argparse.ArgumentParser("reporting.orchestration.prepare", description=__doc__)
     parser.add_argument("--new-password", action="store_true", help="give the admin a new random password")
-    parser.add_argument("--production", action="store_true", help="make no password up, and sign no token")
+    parser.add_argument(
+        "--production", action="store_true", help="use the configured password, and sign no token"
+    )
     options = parser.parse_args()
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -58,8 +61,8 @@ def _migrate() -> None:
         db.check_migrations(0)  # type: ignore[no-untyped-call]
     except TimeoutError:
         db.upgradedb()
-    # Airflow records the revision first and does these afterwards: a start that was killed in between lacks them for
-    # good, since the next one finds nothing to migrate.
+    # Airflow does these steps after it recorded the revision. If a start was killed in between, the next one finds nothing
+    # to migrate and would never do them.
     db.add_default_pool_if_not_exists()
     db.synchronize_log_template()
     sessions, flask_app = _get_flask_db(settings.SQL_ALCHEMY_CONN)  # type: ignore[no-untyped-call]
@@ -70,18 +73,23 @@ def _migrate() -> None:
 def _make_pools() -> None:
     from airflow.models.pool import Pool
 
-    from reporting.entities import ENTITIES
     from reporting.orchestration.dbt import POOL
+    from reporting.sources.registry import ENTITIES
 
     for source in sorted({entity.source for entity in ENTITIES}):
         Pool.create_or_update_pool(
-            source, 1, f"One reader of {source} at a time, so that one rate budget is enough.", False
+            source,
+            1,
+            f"One reader of {source} at a time, so that readers need not share the rate limit.",
+            False,
         )
-    Pool.create_or_update_pool(POOL, 1, "One dbt at a time: two would write the same tables.", False)
+    Pool.create_or_update_pool(
+        POOL, 1, "One dbt process at a time, because two would write the same tables.", False
+    )
 
 
 def _show_plugins(manager: Any) -> None:
-    """Let everybody who may see DAGs see the report's entry in the menu, which Airflow shows to those who may read plugins."""
+    """Give roles that may read DAGs the right to read plugins, without which Airflow hides the report in its menu."""
     may_read = manager.create_permission("can_read", "Plugins")
     for name in PLUGIN_READERS:
         role = manager.find_role(name)
@@ -96,21 +104,21 @@ def _production_admin() -> None:
         manager = builder.sm
         _show_plugins(manager)
         role = manager.find_role(ADMIN_ROLE)
-        # Making the builder brings the roles up to this version too, so it is not skipped with Entra.
+        # Creating the app builder also updates the roles to this version, so this is needed with Entra, too.
         if sign_in.is_entra() or any(role in user.roles for user in manager.get_all_users()):
             return
         password = os.environ.get(ADMIN_PASSWORD)
         if not password:
             raise SystemExit(
-                f"there is no admin yet, and {ADMIN_PASSWORD} is not set. Set it for the first start; it may be taken "
-                "out afterwards."
+                f"there is no admin yet, and {ADMIN_PASSWORD} is not set. Set it for the first start. You can remove it "
+                "afterwards."
             )
         if not manager.add_user(ADMIN, ADMIN, ADMIN, f"{ADMIN}@localhost", role, password):
             raise SystemExit("the first admin could not be made; the lines above say why.")
 
 
 def _try_channels() -> None:
-    """Send one message by every channel and one ping, once for each configuration of them."""
+    """Test every channel with one message, and the ping, once per configuration."""
     from airflow.models.variable import Variable
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -123,7 +131,7 @@ def _try_channels() -> None:
         if kept is not None and kept.get_val() == mark:
             return
     channels = alerts.read_channels()
-    text = "This is the test of a new channel: failures of personal-reporting will be told here."
+    text = "This is the test of a new channel. Alerts of personal-reporting will be sent here."
     errors = channels.send(alerts.Message("personal-reporting: test of this channel", text))
     try:
         channels.ping()
@@ -131,7 +139,9 @@ def _try_channels() -> None:
         errors.append(error)
     if errors:
         said = "; ".join(map(str, errors))
-        raise SystemExit(f"an alert would not arrive: {said}. Mend its variable, or set it to none.")
+        raise SystemExit(
+            f"an alert would not arrive: {said}. Correct the variable of that channel, or set it to none."
+        )
     Variable.set(CHANNELS_TRIED, mark)
 
 

@@ -1,4 +1,4 @@
-"""What the tasks of data quality do."""
+"""The tasks of data quality: samples and profiles of the raw tables."""
 
 import logging
 from datetime import UTC, datetime
@@ -11,24 +11,24 @@ log = logging.getLogger(__name__)
 
 
 def refresh_samples() -> int:
-    """Make the samples that are not there as they are to be, and return how many."""
+    """Create or update the views with samples where needed, and return how many."""
     # Heavy: Google's client.
+    from reporting.monitoring import samples
     from reporting.orchestration.connections import warehouse
-    from reporting.warehouse import samples
 
     settings = read_settings()
     return samples.refresh(warehouse(settings), settings)
 
 
 def profile_tables() -> dict[str, int]:
-    """Profile the raw tables that changed, and return how many columns each has; skips when none did.
+    """Profile the raw tables that changed, and return the number of columns of each. Skips if none changed.
 
-    Raises `AirflowException` with those that could not be; the others are profiled all the same.
+    Raises `AirflowException` with the tables that could not be profiled, after all others were profiled.
     """
     from google.api_core.exceptions import GoogleAPIError
 
+    from reporting.monitoring import profiles
     from reporting.orchestration.connections import warehouse
-    from reporting.warehouse import profiles
     from reporting.warehouse.client import WarehouseError
 
     settings = read_settings()

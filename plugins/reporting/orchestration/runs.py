@@ -1,4 +1,4 @@
-"""What the tasks of the run history do."""
+"""The tasks of the history of Airflow's runs."""
 
 import logging
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException
 
-from reporting import runs
+from reporting.monitoring import runs
 from reporting.orchestration import metadata
 from reporting.settings import read_settings
 
@@ -15,13 +15,13 @@ log = logging.getLogger(__name__)
 
 
 def bring_runs(now: datetime | None = None) -> dict[str, int]:
-    """Bring what changed in Airflow's runs until `now` into the warehouse, and return how many rows were read of each table.
+    """Load the changes in Airflow's runs until `now` into the warehouse. Returns the number of rows read of each table.
 
-    Skips where the metadata database is not known. Raises `AirflowException` when it cannot be read.
+    Skips if the address of the metadata database is not known. Raises `AirflowException` if the database cannot be read.
     """
     # Heavy: Google's client.
+    from reporting.monitoring import records
     from reporting.orchestration.connections import warehouse
-    from reporting.warehouse import records
 
     address = metadata.address()
     settings = read_settings()
@@ -43,7 +43,7 @@ def bring_runs(now: datetime | None = None) -> dict[str, int]:
         )
     except runs.RunsError as error:
         raise AirflowException(str(error)) from None
-    # The cursor is in the runs, so that they come last.
+    # The runs hold the cursor, so they are written last.
     records.merge(client, settings, records.TRIES, history.tries)
     records.merge(client, settings, records.RUNS, history.runs)
     missing = [row for row in history.runs if row["state"] == runs.MISSING]
@@ -53,17 +53,17 @@ def bring_runs(now: datetime | None = None) -> dict[str, int]:
 
 
 def forget_old() -> int:
-    """Remove what the warehouse keeps of runs and builds for longer than it is to, and return how many rows."""
+    """Remove old rows of the warehouse's history of runs, builds and profiles, and return how many."""
+    from reporting.monitoring import records
     from reporting.orchestration.connections import warehouse
-    from reporting.warehouse import records
 
     settings = read_settings()
     return records.forget(warehouse(settings), settings, datetime.now(UTC))
 
 
 def due_times(cron: str, timezone: str, since: datetime, until: datetime) -> Iterator[datetime]:
-    """The moments at which Airflow would start a DAG of that schedule, from `since` to `until`, in UTC."""
-    # Heavy, and Airflow's own: by another calculation an hour of the change to summer time would be missing.
+    """The times (UTC) at which Airflow would start a DAG with that schedule, from `since` to `until`."""
+    # Airflow's own timetable, since another one may treat the change to summer time differently. Slow to import.
     from airflow.timetables.base import TimeRestriction
     from airflow.timetables.trigger import CronTriggerTimetable
     from pendulum import instance

@@ -30,16 +30,16 @@ PAGES: tuple[Page, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A site that was written: the address of its first page, and the size of each file in bytes."""
+    """The report that was written: the address of its first page, and the size of each file in bytes."""
 
     first: str
     sizes: dict[str, int]
 
 
 def build(client: bigquery.Client, settings: Settings, now: datetime | None = None) -> Built:
-    """Make the report of this moment and write it to `settings.site_uri`.
+    """Make the report as of `now` and write it to `settings.site_uri`.
 
-    Raises `ReportError` when the marts are not there. Repeating it changes nothing but the time.
+    Raises `ReportError` if there are no marts. Repeating it changes only the time that the pages show.
     """
     files = make(client, settings, now)
     site = Site.of(settings)
@@ -51,7 +51,7 @@ def build(client: bigquery.Client, settings: Settings, now: datetime | None = No
 
 
 def make(client: bigquery.Client, settings: Settings, now: datetime | None = None) -> dict[str, bytes]:
-    """Every file of the site by name, in the order in which they are to be written."""
+    """Every file of the report by name, in the order in which they must be written."""
     marts = Marts(client, settings, now or datetime.now(UTC))
     contents: dict[Page, Content] = {page: page.read(marts) for page in PAGES}
     return render(contents, marts.now, settings.timezone)

@@ -1,4 +1,4 @@
-"""Companies and deals: what is open, what was won, what stands still."""
+"""The page of companies and deals: open deals, won deals, and deals without progress."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from reporting.reports.habits import months_back
 from reporting.reports.marts import Marts
 from reporting.reports.page import MOST_ROWS, Page, ShortList, Tile
 
-# How far back closed deals are counted month by month.
+# The number of months for which closed deals are counted.
 MONTHS = 36
 YEAR = 12
-# So long in a stage, a deal stands still.
+# A deal that is in one stage for more days than this counts as without progress.
 STILL_DAYS = 30
 LISTED = 5
 
@@ -36,13 +36,13 @@ class Deal:
 
     @property
     def is_still(self) -> bool:
-        """Whether it has been in its stage for long."""
+        """Whether it has been in its stage for more than `STILL_DAYS`."""
         return self.days_in_stage is not None and self.days_in_stage > STILL_DAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Deals that have all of these in common. `month_on` is the month in which they close or closed."""
+    """A group of deals that are alike in all these fields. `month_on` is the month in which they close or were closed."""
 
     pipeline: str
     owner: str
@@ -57,7 +57,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
-    """A company with what its deals are worth."""
+    """A company with the amounts of its deals."""
 
     name: str
     industry: str | None
@@ -93,11 +93,11 @@ class Companies:
 
     @property
     def open_amount(self) -> Decimal:
-        """What the open deals are worth."""
+        """The total amount of the open deals."""
         return sum((group.amount for group in self.groups if not group.is_closed), Decimal(0))
 
     def pipelines(self) -> list[str]:
-        """The pipelines that there are deals in."""
+        """The pipelines that have deals."""
         return sorted({group.pipeline for group in self.groups})
 
     def owners(self) -> list[str]:
@@ -105,19 +105,19 @@ class Companies:
         return sorted({group.owner for group in self.groups if group.owner})
 
     def won(self, month_on: date) -> Decimal:
-        """What was won in a month."""
+        """The total amount of the deals that were won in a month."""
         return sum(
             (group.amount for group in self.groups if group.is_won and group.month_on == month_on), Decimal(0)
         )
 
     def is_late(self, deal: Deal) -> bool:
-        """Whether it should have been closed by now."""
+        """Whether its closing day has passed."""
         return deal.close_on is not None and deal.close_on < self.today
 
     def tiles(self) -> Sequence[Tile]:
-        """What is open, what was won, how often, and what stands still."""
+        """Open deals, won deals, the win rate, and deals without progress."""
         if not self.groups:
-            return (Tile("Deals", "none yet", "They come with HubSpot."),)
+            return (Tile("Deals", "none yet", "They come from HubSpot."),)
         year = set(months_back(self.this_month, YEAR))
         ended = [group for group in self.groups if group.is_closed and group.month_on in year]
         won = sum(group.count for group in ended if group.is_won)
@@ -145,7 +145,7 @@ class Companies:
         )
 
     def lists(self) -> Sequence[ShortList]:
-        """The largest open deals, and those that are to close next or late."""
+        """The largest open deals, and those whose closing day is next or has passed."""
         lines = tuple(
             (deal.name, f"{formats.number(deal.amount)} · {deal.stage}") for deal in self.deals[:LISTED]
         )
@@ -163,7 +163,7 @@ class Companies:
         )
 
     def payload(self) -> dict[str, Any]:
-        """The groups, one list each; names are places in the lists beside them."""
+        """The groups as one list each; instead of names they hold indexes into the lists of names."""
         pipelines, owners = self.pipelines(), ["", *self.owners()]
         stages = sorted({(group.pipeline, group.stage_order, group.stage) for group in self.groups})
         names = [[pipelines.index(pipeline), stage] for pipeline, _, stage in stages]
@@ -188,7 +188,7 @@ class Companies:
 
 
 def read(marts: Marts) -> Companies:
-    """What the marts `deals` and `companies` say."""
+    """Query the marts `deals` and `companies`."""
     today = marts.day(marts.today)
     groups = marts.rows(
         f"""

@@ -1,4 +1,4 @@
-"""Engagement over time: calls, e-mails, meetings and messages, by week, by owner and by the hour of the week."""
+"""The page of engagement: calls, e-mails, meetings and messages by week, by owner and by hour of the week."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from reporting.reports import formats
-from reporting.reports.marts import Marts
+from reporting.reports.marts import FIRST_DAY, Marts
 from reporting.reports.page import Page, ShortList, Tile, Tone
 
-# In the order in which they are stacked.
+# The order in which the charts stack them.
 TYPES = {
     "calls": "Calls",
     "emails": "E-mails",
@@ -19,21 +19,22 @@ TYPES = {
     "notes": "Notes",
     "tasks": "Tasks",
 }
-# The owners with the most; all others together are one more.
+# The number of owners that are shown by name; all others are one group.
 MOST_OWNERS = 8
 OTHERS = "Others"
 HOURS_DAYS = 365
 TREND_WEEKS = 12
-# As many weeks are compared with as many before them.
+# The last so many weeks are compared with as many before them.
 COMPARED_WEEKS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Engagement:
-    """Counts by week, which begins on Monday, from the first engagement to today.
+    """Numbers of engagements per week (from Monday), from the first engagement to today.
 
-    `weeks` are counts by owner, type and place of the week; `touches` are those of them that reached the other side, by
-    place of the week; `hours` counts the touches of the last year by owner, weekday (0 is Monday) and hour.
+    `weeks` counts engagements by owner, type and index of the week. `touches` counts, by index of the week, those in which
+    there was contact with the other person. `hours` counts the touches of the last year by owner, weekday (0 is Monday) and
+    hour.
     """
 
     today: date
@@ -44,25 +45,25 @@ class Engagement:
 
     @property
     def week_count(self) -> int:
-        """How many weeks there are, the current one included."""
+        """The number of weeks, including the current one."""
         if self.first_on is None:
             return 0
         return (monday(self.today) - self.first_on).days // 7 + 1
 
     def owners(self) -> list[str]:
-        """The owners, the busiest first, and the others last."""
+        """The owners, the busiest first, and the group of all others last."""
         counts: Counter[str] = Counter()
         for (owner, _), weeks in self.weeks.items():
             counts[owner] += weeks.total()
         return sorted(counts, key=lambda owner: (owner == OTHERS, -counts[owner], owner))
 
     def types(self) -> list[str]:
-        """The types that there are, in their order."""
+        """The types that occur, in the order of `TYPES`."""
         found = {kind for _, kind in self.weeks}
         return [kind for kind in TYPES if kind in found] + sorted(found - TYPES.keys())
 
     def titles(self) -> list[str]:
-        """What the types are called here."""
+        """The names of the types as the page shows them."""
         return [TYPES.get(kind, kind) for kind in self.types()]
 
     def total(self) -> int:
@@ -78,10 +79,10 @@ class Engagement:
         return [(year, dict(found[year])) for year in sorted(found, reverse=True)]
 
     def tiles(self) -> Sequence[Tile]:
-        """The touches of the last weeks beside those before them."""
+        """The touches of the last weeks compared with those of the weeks before."""
         if not self.week_count:
-            return (Tile("Engagement", "none yet", "It comes with HubSpot."),)
-        # Whole weeks: the current one has just begun.
+            return (Tile("Engagement", "none yet", "It comes from HubSpot."),)
+        # Only complete weeks are compared; the current one is not over.
         last = self.week_count - 1
         recent = sum(self.touches[place] for place in range(last - COMPARED_WEEKS, last))
         before = sum(self.touches[place] for place in range(last - 2 * COMPARED_WEEKS, last - COMPARED_WEEKS))
@@ -100,11 +101,12 @@ class Engagement:
         )
 
     def lists(self) -> Sequence[ShortList]:
-        """Nothing: the figures say it."""
+        """None; the tiles are enough for the overview."""
         return ()
 
     def payload(self) -> dict[str, Any]:
-        """Counts a week as one list an owner and type, from the first week with any to the last, at `from`."""
+        """Counts per week, one list per owner and type. A list covers the weeks from the first to the last count that is not
+        zero, and `from` is the index of its first week."""
         owners, types = self.owners(), self.types()
         return {
             "first": self.first_on.isoformat() if self.first_on else None,
@@ -133,8 +135,10 @@ class Engagement:
 
 
 def read(marts: Marts) -> Engagement:
-    """What the mart `engagements` says up to today."""
-    on = f"DATE(occurred_at, {marts.zone})"
+    """Query the mart `engagements` up to today."""
+    # A mistyped year would add centuries of weeks, and times at the end of the calendar cannot be converted to a time zone.
+    near = f"IF(DATE(occurred_at) BETWEEN {marts.day(FIRST_DAY)} AND '9999-12-30', occurred_at, NULL)"
+    on = f"DATE({near}, {marts.zone})"
     source = f"FROM {marts.mart('engagements')} WHERE {on} <= {marts.day(marts.today)}"
     weekly = marts.rows(
         f"""
@@ -146,7 +150,7 @@ def read(marts: Marts) -> Engagement:
     hourly = marts.rows(
         f"""
         SELECT IFNULL(owner, '(no owner)') AS owner_name, EXTRACT(DAYOFWEEK FROM {on}) AS weekday,
-            EXTRACT(HOUR FROM DATETIME(occurred_at, {marts.zone})) AS hour, COUNT(*) AS touch_count
+            EXTRACT(HOUR FROM DATETIME({near}, {marts.zone})) AS hour, COUNT(*) AS touch_count
         {source} AND is_touch AND {on} > DATE_SUB({marts.day(marts.today)}, INTERVAL {HOURS_DAYS} DAY)
         GROUP BY owner_name, weekday, hour
         """
@@ -165,7 +169,7 @@ def read(marts: Marts) -> Engagement:
         touches[place] += row["touches"]
     hours: dict[str, Counter[tuple[int, int]]] = {}
     for row in hourly:
-        # BigQuery's week has Sunday as 1.
+        # In BigQuery a week begins with Sunday as 1.
         cell = ((row["weekday"] + 5) % 7, row["hour"])
         hours.setdefault(_known(row["owner_name"], named), Counter())[cell] += row["touch_count"]
     return Engagement(marts.today, first_on, weeks, touches, hours)

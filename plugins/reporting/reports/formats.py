@@ -1,9 +1,12 @@
-"""Numbers, dates and spans as a reader sees them."""
+"""Formats numbers, dates and durations for people."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 NOTHING = "\N{EN DASH}"
+# `compact` shortens numbers from this one on.
+SHORTENED = 10_000
+UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
 def percent(share: float | None) -> str:
@@ -12,21 +15,26 @@ def percent(share: float | None) -> str:
 
 
 def number(value: float | Decimal | None) -> str:
-    """1234.5 as `1,234.5`: whole from a hundred on, else with one place where it has any."""
+    """1234.5 as `1,234.5`: without decimals from a hundred on, otherwise with one decimal if it is not zero."""
     if value is None:
         return NOTHING
+    # Rounded before the decision, so that 99.96 becomes 100 and -0.01 becomes 0 instead of -0.
     known = float(value)
-    return f"{known:,.0f}" if abs(known) >= 100 or known.is_integer() else f"{known:,.1f}"
+    known = round(known, 0 if abs(known) >= 100 else 1) + 0.0
+    return f"{known:,.0f}" if known.is_integer() else f"{known:,.1f}"
 
 
 def compact(value: float | Decimal | None) -> str:
     """1234567 as `1.23M`, for where there is little room."""
     if value is None:
         return NOTHING
-    for least, letter in ((1e9, "B"), (1e6, "M"), (1e4, "K")):
-        if abs(float(value)) >= least:
-            return f"{float(value) / (1e3 if letter == 'K' else least):.3g}{letter}"
-    return number(value)
+    if abs(float(value)) < SHORTENED:
+        return number(value)
+    # Rounded before the letter is chosen, so that 999,999 becomes 1M and not 1000K.
+    rounded = float(f"{value:.3g}")
+    unit, letter = next(each for each in UNITS if abs(rounded) >= each[0])
+    shown = rounded / unit
+    return f"{f'{shown:.3g}' if abs(shown) < 1000 else f'{shown:,.0f}'}{letter}"
 
 
 def day(value: date | datetime | None) -> str:
@@ -40,12 +48,12 @@ def month(value: date | None) -> str:
 
 
 def count(value: int, one: str, many: str | None = None) -> str:
-    """`1 day`, `2 days`; `many` where it is not `one` with an s."""
+    """`1 day`, `2 days`; `many` is the plural if it is not `one` with an s."""
     return f"{value:,} {one if value == 1 else many or f'{one}s'}"
 
 
 def span(value: timedelta | None) -> str:
-    """How long, in the largest unit that tells it: `less than a minute`, `40 minutes`, `5 hours`, `3 days`."""
+    """A duration in its largest unit: `less than a minute`, `40 minutes`, `5 hours`, `3 days`."""
     if value is None:
         return NOTHING
     minutes = int(value.total_seconds() // 60)

@@ -1,4 +1,4 @@
-"""Habits: every period since the first, streaks, and the rate of each month against its target."""
+"""The page of habits: every period since the first one, streaks, and the rate of each month compared with its target."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from reporting.reports.marts import Marts
 from reporting.reports.page import Page, ShortList, Tile, Tone
 
 PERIODS = ("daily", "weekly", "monthly")
-# How many of a habit's periods a streak counts, by the word for one.
+# The unit in which a streak is counted, by the period of the habit.
 UNITS = {"daily": "day", "weekly": "week", "monthly": "month"}
 TREND_MONTHS = 12
 LISTED = 5
@@ -32,11 +32,11 @@ class Month:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habit:
-    """A habit with all of its periods.
+    """A habit with all its periods.
 
-    `marks` has a letter a period from `first_on` on: `c` complete, `m` missed, `o` still open, `n` not due, `e` done though
-    not due. `amounts` are what was recorded of a number habit in the same periods, and empty for a checkbox. `months` are
-    in order, without those in which nothing is known.
+    `marks` has one letter per period from `first_on` on: `c` complete, `m` missed, `o` still open, `n` not due, `e` done
+    although not due. `amounts` are the numbers recorded in the same periods; empty if the habit is a checkbox. `months` are
+    in order, without months that have no data.
     """
 
     name: str
@@ -50,18 +50,18 @@ class Habit:
     longest_streak: int
 
     def month(self, month_on: date) -> Month | None:
-        """That month, where there is one."""
+        """The habit in that month; None if there is no data."""
         return next((each for each in reversed(self.months) if each.month_on == month_on), None)
 
     @property
     def unit(self) -> str:
-        """What a streak is counted in."""
+        """The unit in which its streaks are counted."""
         return UNITS[self.period]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A habit in the table: this month beside the last one. `change` is in points of a hundred."""
+    """A row of the table: this month and the last one. `change` is in percentage points."""
 
     habit: Habit
     this_month: Month | None
@@ -83,7 +83,7 @@ class Habits:
 
     @property
     def last_month(self) -> date:
-        """The first day of the last one."""
+        """The first day of last month."""
         return (self.this_month - timedelta(days=1)).replace(day=1)
 
     def rows(self) -> list[Row]:
@@ -97,17 +97,17 @@ class Habits:
         return found
 
     def periods(self) -> list[str]:
-        """The periods that there are habits of."""
+        """The periods for which there are habits."""
         return [period for period in PERIODS if any(habit.period == period for habit in self.habits)]
 
     def rate(self, month_on: date) -> float | None:
-        """The share of all due periods of a month that are complete; None when none was due."""
+        """The share of a month's due periods that are complete; None if none was due."""
         months = [found for habit in self.habits if (found := habit.month(month_on))]
         due = sum(month.due for month in months)
         return sum(month.complete for month in months) / due if due else None
 
     def tiles(self) -> Sequence[Tile]:
-        """How much was done, the best streak, and how many targets are met."""
+        """The share of habits done, the best streak, and the number of targets met."""
         if not self.habits:
             return (Tile("Habits", "none yet", "They come with the first habits database that is read."),)
         this, last = self.rate(self.this_month), self.rate(self.last_month)
@@ -142,7 +142,7 @@ class Habits:
         )
 
     def lists(self) -> Sequence[ShortList]:
-        """The longest streaks that are running, and the habits that are behind their targets."""
+        """The longest current streaks, and the habits that are behind their targets."""
         running = sorted(
             (habit for habit in self.habits if habit.current_streak > 1),
             key=lambda habit: (-_days(habit), habit.name),
@@ -166,7 +166,7 @@ class Habits:
         )
 
     def payload(self) -> dict[str, Any]:
-        """The habits, with months as one list a value that begins at `since`."""
+        """The habits, with one list per value of the months, which begins at `since`."""
         return {
             "today": self.today.isoformat(),
             "habits": [_plain(habit, self.this_month) for habit in self.habits],
@@ -184,7 +184,7 @@ def read(marts: Marts) -> Habits:
         """
     ):
         months[row["habit_id"], row["period"]].append(row)
-    # A letter a period, put together by the warehouse: ten years of a habit are one row.
+    # The warehouse joins the letters of all periods into one text, so ten years of a habit are one row.
     periods = marts.rows(
         f"""
         SELECT habit_id, habit, period, property_type, MIN(date) AS first_on,
@@ -210,7 +210,7 @@ def read(marts: Marts) -> Habits:
 
 
 def months_back(month_on: date, length: int) -> list[date]:
-    """That month and those before it, `length` in all, the latest last."""
+    """The `length` months that end with `month_on`, the latest last."""
     number = month_on.year * 12 + month_on.month - 1
     return [date(each // 12, each % 12 + 1, 1) for each in range(number - length + 1, number + 1)]
 
@@ -253,7 +253,7 @@ def _behind(habit: Habit, month: Month) -> str:
 
 
 def _days(habit: Habit) -> int:
-    """The length of a running streak in days, about, so that weeks and months compare."""
+    """The approximate length of a current streak in days, so that habits of different periods can be compared."""
     return habit.current_streak * {"daily": 1, "weekly": 7, "monthly": 30}[habit.period]
 
 
@@ -282,7 +282,7 @@ def _short(value: float | None) -> float | None:
 
 
 def _whole(value: float | None) -> float | None:
-    """8.0 as 8: every character counts ten years long."""
+    """8.0 as 8, which saves characters in the page."""
     return int(value) if value is not None and value == int(value) else value
 
 

@@ -1,4 +1,4 @@
-"""Data health: how old what the pages say is, by what the ledger and the record of builds say."""
+"""The page of data health: how old the data is, according to the sync log and the record of builds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,32 +6,34 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reporting.entities import ENTITIES, Entity
+from reporting.entity import Entity
+from reporting.ingest.freshness import COMPLETE_RUN, STALE_AFTER, Status, status
 from reporting.reports import formats
 from reporting.reports.marts import Marts
 from reporting.reports.page import Page, ShortList, Tile, Tone
-from reporting.warehouse import builds
+from reporting.sources.registry import ENTITIES
+from reporting.transform import builds
 
 DAYS = 30
-# As declared beside the dbt sources; what is read once a day may be a day older.
-LATE_DAYS, LATE_SLOW_DAYS, STALE_DAYS = 1, 2, 3
 CHANGES = 20
-STATUSES = {"fresh": "good", "late": "warning", "stale": "bad", "never read": "plain"}
+# How many rows a run changed.
+CHANGED_ROWS = "IFNULL(rows_inserted, 0) + IFNULL(rows_updated, 0) + IFNULL(rows_tombstoned, 0)"
+STATUSES: dict[Status, str] = {"fresh": "good", "late": "warning", "stale": "bad", "never read": "plain"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reads:
-    """What the ledger says of an entity. Counts are of the last `DAYS` days.
+    """The reads of an entity, from the sync log. Counts cover the last `DAYS` days.
 
-    `missed_days` are those since its first run on which no run was complete, today excepted: whatever failed, data did not
-    come. `incomplete` runs were cut off, and `rejected` records have no key.
+    `missed_days` counts the days since its first run, without today, on which no run was complete. `incomplete` runs were
+    interrupted, and `rejected` records have no key.
     """
 
     entity: Entity
-    status: str
+    status: Status
     age: timedelta | None
     last_complete_at: datetime | None
-    last_sweep_at: datetime | None
+    last_full_refresh_at: datetime | None
     last_change_at: datetime | None
     runs: int
     incomplete: int
@@ -44,12 +46,12 @@ class Reads:
 
     @property
     def name(self) -> str:
-        """The entity as the ledger names it."""
+        """The entity as the sync log names it."""
         return f"{self.entity.source}.{self.entity.name}"
 
     @property
     def tone(self) -> str:
-        """How bad its status is."""
+        """The colour of its status."""
         return STATUSES[self.status]
 
 
@@ -77,12 +79,12 @@ class Health:
     changes: tuple[Change, ...]
 
     def known(self) -> list[Reads]:
-        """Those that were ever read."""
+        """The entities that have been read at least once."""
         return [each for each in self.entities if each.last_complete_at or each.runs]
 
     @property
     def marts_at(self) -> datetime | None:
-        """When the marts were last built, whole or in part."""
+        """When the marts were last built, all or some of them."""
         return max((at for at in (self.built_at, self.changed_built_at) if at), default=None)
 
     def age(self, at: datetime | None) -> timedelta | None:
@@ -90,7 +92,7 @@ class Health:
         return self.now - at if at else None
 
     def tiles(self) -> Sequence[Tile]:
-        """How many sources are fresh, how old the marts are, and what is missing in them."""
+        """How many sources are fresh, how old the marts are, and whether loads are missing in them."""
         known = self.known()
         if not known:
             return (Tile("Sources", "none yet", "Nothing was read yet."),)
@@ -116,8 +118,8 @@ class Health:
         detail = "with everything that was loaded"
         tone: Tone = "good"
         if self.pending_runs:
-            detail, tone = f"{formats.count(self.pending_runs, 'run')} not taken in yet", "warning"
-        if age > timedelta(days=STALE_DAYS):
+            detail, tone = f"{formats.count(self.pending_runs, 'run')} not included yet", "warning"
+        if age > STALE_AFTER:
             tone = "bad"
         return Tile("Marts built", f"{formats.span(age)} ago", detail, tone)
 
@@ -131,7 +133,7 @@ class Health:
         )
 
     def lists(self) -> Sequence[ShortList]:
-        """What is not fresh."""
+        """The entities that are not fresh."""
         lines = tuple(
             (each.name, f"last complete run {formats.span(each.age)} ago")
             for each in self.known()
@@ -156,33 +158,13 @@ class Health:
 
 
 def read(marts: Marts) -> Health:
-    """What the ledger, the record of builds and the record of schema changes say."""
-    first = marts.today - timedelta(days=DAYS - 1)
-    on = f"DATE(committed_at, {marts.zone})"
-    recent = f"{on} >= {marts.day(first)}"
-    changed = "IFNULL(rows_inserted, 0) + IFNULL(rows_updated, 0) + IFNULL(rows_tombstoned, 0)"
-    # As the freshness of the dbt sources counts.
-    counts = "is_complete AND cursor_at IS NOT NULL AND refresh != 'replay'"
-    sums = ", ".join(
-        f"SUM(IF({recent}, IFNULL(rows_{name}, 0), 0)) AS rows_{name}"
-        for name in ("read", "inserted", "updated", "tombstoned", "rejected")
-    )
-    ledger = marts.rows(
-        f"""
-        SELECT source, entity, MIN({on}) AS first_on,
-            MAX(IF({counts}, committed_at, NULL)) AS last_complete_at,
-            MAX(IF(is_complete AND refresh = 'full', committed_at, NULL)) AS last_sweep_at,
-            MAX(IF({changed} > 0, committed_at, NULL)) AS last_change_at,
-            COUNTIF({recent}) AS runs, COUNTIF({recent} AND NOT is_complete) AS incomplete, {sums}
-        FROM {marts.ops("sync_runs")} GROUP BY source, entity
-        """
-    )
-    days = marts.rows(
-        f"""
-        SELECT CONCAT(source, '.', entity) AS name, {on} AS day_on, COUNTIF({counts}) AS runs, SUM({changed}) AS changed
-        FROM {marts.ops("sync_runs")} WHERE {recent} GROUP BY name, day_on
-        """
-    )
+    """What the sync log, the record of builds and the record of schema changes say."""
+    days = _runs_by_day(marts)
+    seen: dict[str, set[date]] = {}
+    for row in days:
+        if row["runs"]:
+            seen.setdefault(row["name"], set()).add(row["day_on"])
+    by_name = _runs_by_entity(marts)
     [built] = marts.rows(
         f"""
         SELECT MAX(IF(refresh = 'full', committed_at, NULL)) AS full_at,
@@ -190,19 +172,6 @@ def read(marts: Marts) -> Health:
         FROM {marts.ops("dbt_builds")}
         """
     )
-    schema = marts.rows(
-        f"""
-        SELECT CONCAT(source, '.', entity) AS name, change, IFNULL(name_after, name_before) AS property,
-            name_before, first_seen_at
-        FROM {marts.ops("schema_changes")} WHERE change != 'first' ORDER BY first_seen_at DESC, change_id LIMIT {CHANGES}
-        """
-    )
-    seen: dict[str, set[date]] = {}
-    for row in days:
-        if row["runs"]:
-            seen.setdefault(row["name"], set()).add(row["day_on"])
-    by_name = {f"{row['source']}.{row['entity']}": row for row in ledger}
-    zone = ZoneInfo(marts.settings.timezone)
     return Health(
         today=marts.today,
         entities=tuple(
@@ -215,28 +184,69 @@ def read(marts: Marts) -> Health:
         pending_runs=len(builds.plan(marts.client, marts.settings, "changed").run_ids),
         now=marts.now,
         days=tuple((row["name"], row["day_on"], row["runs"], row["changed"] or 0) for row in days),
-        changes=tuple(
-            Change(
-                entity=row["name"],
-                change=row["change"],
-                name=f"{row['name_before']} → {row['property']}"
-                if "renamed" in row["change"]
-                else row["property"] or formats.NOTHING,
-                first_seen_on=row["first_seen_at"].astimezone(zone).date(),
-            )
-            for row in schema
-        ),
+        changes=_changes(marts),
     )
 
 
-def status(entity: Entity, age: timedelta | None) -> str:
-    """What the age of an entity's last complete run means."""
-    if age is None:
-        return "never read"
-    if age > timedelta(days=STALE_DAYS):
-        return "stale"
-    late = LATE_SLOW_DAYS if entity.is_slow else LATE_DAYS
-    return "late" if age > timedelta(days=late) else "fresh"
+def _recent(marts: Marts) -> tuple[str, str]:
+    """SQL for the owner's day of a commit, and for whether it is one of the days that are shown."""
+    on = f"DATE(committed_at, {marts.zone})"
+    return on, f"{on} >= {marts.day(marts.today - timedelta(days=DAYS - 1))}"
+
+
+def _runs_by_entity(marts: Marts) -> dict[str, Any]:
+    """A row for each entity that was ever read: when it was last read to its end, and the counts of the last days."""
+    on, recent = _recent(marts)
+    sums = ", ".join(
+        f"SUM(IF({recent}, IFNULL(rows_{name}, 0), 0)) AS rows_{name}"
+        for name in ("read", "inserted", "updated", "tombstoned", "rejected")
+    )
+    rows = marts.rows(
+        f"""
+        SELECT CONCAT(source, '.', entity) AS name, MIN({on}) AS first_on,
+            MAX(IF({COMPLETE_RUN}, committed_at, NULL)) AS last_complete_at,
+            MAX(IF(is_complete AND refresh = 'full', committed_at, NULL)) AS last_full_refresh_at,
+            MAX(IF({CHANGED_ROWS} > 0, committed_at, NULL)) AS last_change_at,
+            COUNTIF({recent}) AS runs, COUNTIF({recent} AND NOT is_complete) AS incomplete, {sums}
+        FROM {marts.ops("sync_runs")} GROUP BY name
+        """
+    )
+    return {row["name"]: row for row in rows}
+
+
+def _runs_by_day(marts: Marts) -> list[Any]:
+    """A row for each entity and day of the last days: complete runs, and how many rows changed."""
+    on, recent = _recent(marts)
+    return marts.rows(
+        f"""
+        SELECT CONCAT(source, '.', entity) AS name, {on} AS day_on, COUNTIF({COMPLETE_RUN}) AS runs,
+            SUM({CHANGED_ROWS}) AS changed
+        FROM {marts.ops("sync_runs")} WHERE {recent} GROUP BY name, day_on
+        """
+    )
+
+
+def _changes(marts: Marts) -> tuple[Change, ...]:
+    """The latest changes of schemas, the newest first."""
+    zone = ZoneInfo(marts.settings.timezone)
+    rows = marts.rows(
+        f"""
+        SELECT CONCAT(source, '.', entity) AS name, change, IFNULL(name_after, name_before) AS property,
+            name_before, first_seen_at
+        FROM {marts.ops("schema_changes")} WHERE change != 'first' ORDER BY first_seen_at DESC, change_id LIMIT {CHANGES}
+        """
+    )
+    return tuple(
+        Change(
+            entity=row["name"],
+            change=row["change"],
+            name=f"{row['name_before']} → {row['property']}"
+            if "renamed" in row["change"]
+            else row["property"] or formats.NOTHING,
+            first_seen_on=row["first_seen_at"].astimezone(zone).date(),
+        )
+        for row in rows
+    )
 
 
 def _reads(entity: Entity, row: Any, seen: set[date], marts: Marts) -> Reads:
@@ -252,7 +262,7 @@ def _reads(entity: Entity, row: Any, seen: set[date], marts: Marts) -> Reads:
         status=status(entity, age),
         age=age,
         last_complete_at=last,
-        last_sweep_at=row["last_sweep_at"] if row else None,
+        last_full_refresh_at=row["last_full_refresh_at"] if row else None,
         last_change_at=row["last_change_at"] if row else None,
         runs=row["runs"] if row else 0,
         incomplete=row["incomplete"] if row else 0,

@@ -1,4 +1,4 @@
-"""What a page may ask: the marts and the ledger, as of one moment."""
+"""Gives pages access to the marts and the sync log, all with the same `now`."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,9 +9,12 @@ from google.cloud import bigquery
 
 from reporting.settings import Settings
 
+# Calendars do not begin before this day. The macro first_day in dbt/macros/calendar.sql has the same date.
+FIRST_DAY = date(1980, 1, 1)
+
 
 class ReportError(Exception):
-    """The report cannot be made; the message says what to do."""
+    """The report cannot be made. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,36 +27,37 @@ class Marts:
 
     @property
     def today(self) -> date:
-        """The owner's date."""
+        """Today's date in the owner's time zone."""
         return self.now.astimezone(ZoneInfo(self.settings.timezone)).date()
 
     @property
     def zone(self) -> str:
-        """The owner's time zone as a literal of SQL."""
+        """The owner's time zone as a SQL literal."""
         return f"'{self.settings.timezone}'"
 
     def day(self, day: date) -> str:
-        """A date as a literal of SQL."""
+        """A date as a SQL literal."""
         return f"DATE '{day.isoformat()}'"
 
     def moment(self, moment: datetime) -> str:
-        """A timestamp as a literal of SQL."""
+        """A timestamp as a SQL literal."""
         return f"TIMESTAMP '{moment.isoformat()}'"
 
     def mart(self, name: str) -> str:
-        """A mart as SQL names it."""
+        """The full name of a mart, quoted for SQL."""
         return f"`{self.settings.dataset('marts')}.{name}`"
 
     def ops(self, name: str) -> str:
-        """A table of the project's own records, such as `sync_runs`, as SQL names it."""
+        """The full name of a table in `ops`, such as `sync_runs`, quoted for SQL."""
         return f"`{self.settings.dataset('ops')}.{name}`"
 
     def rows(self, sql: str) -> list[bigquery.Row]:
-        """The rows of a query. Raises `ReportError` when a table of it is not there."""
+        """The rows of a query. Raises `ReportError` if one of its tables does not exist."""
         try:
             return list(self.client.query(sql).result())
         except NotFound as error:
             said = (str(error.message) or "a table").splitlines()[0]
             raise ReportError(
-                f"a table of the report is not there ({said}). Build the marts first: run mart_personal__models__full."
+                f"the marts are not built here yet ({said.rstrip('.')}). Run script/sync, which reads the sources and builds "
+                "them, or trigger mart_personal__models__full. The demo's warehouse is another one: --data var/demo."
             ) from None

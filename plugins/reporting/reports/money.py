@@ -1,4 +1,4 @@
-"""Money: what came in, what went out and for what, month by month."""
+"""The page of money: income and expenses by month and category."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from typing import Any
 
 from reporting.reports import formats
 from reporting.reports.habits import months_back
-from reporting.reports.marts import Marts
+from reporting.reports.marts import FIRST_DAY, Marts
 from reporting.reports.page import Page, ShortList, Tile
 
 YEAR = 12
-# How far back months are drawn, and how far ahead: a year that was mistyped is not.
+# The charts do not show more months than this, so that a mistyped year does not stretch them.
 MONTHS = 120
 AHEAD = 12
 LISTED = 5
@@ -20,7 +20,8 @@ LISTED = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """A month of a category. Amounts are in the ledger's currency, expenses above zero; `balance` is of everything."""
+    """One category in one month. Amounts are in the ledger's currency, and expenses are positive. `balance` is that of all
+    categories."""
 
     month_on: date
     category: str
@@ -31,7 +32,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """What a category came to in a year. `share` is of all expenses, None where there were none."""
+    """The totals of a category in a year. `share` is its part of all expenses; None if there were none."""
 
     name: str
     income: Decimal
@@ -52,32 +53,38 @@ class Money:
         return self.today.replace(day=1)
 
     def months(self) -> list[date]:
-        """From the first month with entries to this one or the last with any, gaps included, and at most a year ahead."""
+        """All months from the first with entries to this month or the last with entries, including months without any.
+
+        They end at most a year from now and begin no earlier than `FIRST_DAY`. Entries outside, such as those with a mistyped
+        year, count in the balance only.
+        """
         if not self.flows:
             return []
         latest = _place(self.this_month) + AHEAD
-        first = min(_place(self.this_month), _place(self.flows[0].month_on))
+        first = min(_place(self.this_month), max(_place(FIRST_DAY), _place(self.flows[0].month_on)))
         last = max(_place(self.this_month), min(_place(self.flows[-1].month_on), latest))
         return months_back(date(last // 12, last % 12 + 1, 1), last - first + 1)
 
     def balances(self) -> list[Decimal]:
-        """What was left of everything at the end of each of the months."""
+        """The balance at the end of each month."""
         known = {flow.month_on: flow.balance for flow in self.flows}
-        balance, found = Decimal(0), []
-        for month_on in self.months():
+        months = self.months()
+        earlier = [flow.balance for flow in self.flows if flow.month_on < months[0]] if months else []
+        balance, found = (earlier or [Decimal(0)])[-1], []
+        for month_on in months:
             balance = known.get(month_on, balance)
             found.append(balance)
         return found
 
     def categories(self) -> list[str]:
-        """The categories, those with the greatest expenses first."""
+        """The categories, the greatest expenses first."""
         sums: dict[str, Decimal] = {}
         for flow in self.flows:
             sums[flow.category] = sums.get(flow.category, Decimal(0)) + flow.expense
         return sorted(sums, key=lambda name: (-sums[name], name))
 
     def last_year(self) -> list[Category]:
-        """The categories of the last twelve months that are over, those with the greatest expenses first."""
+        """The categories in the last twelve complete months, the greatest expenses first."""
         flows = [flow for flow in self.flows if flow.month_on in self._whole_months(YEAR)]
         expenses = sum((flow.expense for flow in flows), Decimal(0))
         found = []
@@ -89,9 +96,9 @@ class Money:
         return sorted(found, key=lambda each: (-each.expense, each.name))
 
     def tiles(self) -> Sequence[Tile]:
-        """What is left, and what came in and went out in a year."""
+        """The balance, and the income and expenses of a year."""
         if not self.flows:
-            return (Tile("Money", "none yet", "It comes with a ledger in Google Sheets."),)
+            return (Tile("Money", "none yet", "It comes from a ledger in Google Sheets."),)
         year, balances = self.last_year(), self.balances()
         income = sum((each.income for each in year), Decimal(0))
         expense = sum((each.expense for each in year), Decimal(0))
@@ -111,7 +118,7 @@ class Money:
         )
 
     def lists(self) -> Sequence[ShortList]:
-        """What cost most in a year."""
+        """The largest expenses of a year."""
         lines = tuple(
             (each.name, f"{formats.number(each.expense)} · {formats.percent(each.share)}")
             for each in self.last_year()[:LISTED]
@@ -120,7 +127,7 @@ class Money:
         return (ShortList("Largest expenses in 12 months", lines, "There were no expenses."),)
 
     def payload(self) -> dict[str, Any]:
-        """Months, the balance at the end of each, and a row a month and category; both are places in lists."""
+        """The months, the balance at the end of each, and one row per month and category, both given as indexes into lists."""
         months, categories = self.months()[-MONTHS:], self.categories()
         places = {month_on: place for place, month_on in enumerate(months)}
         return {
@@ -148,7 +155,7 @@ def _place(month_on: date) -> int:
 
 
 def read(marts: Marts) -> Money:
-    """What the mart `cash_flow` says."""
+    """Query the mart `cash_flow`."""
     rows = marts.rows(
         f"""
         SELECT month_on, category, income, expense, balance FROM {marts.mart("cash_flow")}

@@ -1,4 +1,4 @@
-"""The first page: the figures and short lists of all the others."""
+"""The first page: the tiles and short lists of all other pages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ TITLE = "Overview"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one page gives."""
+    """The part of one page."""
 
     page: Page
     tiles: Sequence[Tile]
@@ -21,25 +21,25 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Every page's part, in the order of the menu."""
+    """The parts of all pages, in the order of the menu."""
 
     sections: tuple[Section, ...]
 
     def tiles(self) -> Sequence[Tile]:
-        """None of its own."""
+        """None, since the overview shows those of the other pages."""
         return ()
 
     def lists(self) -> Sequence[ShortList]:
-        """None of its own."""
+        """None, since the overview shows those of the other pages."""
         return ()
 
     def payload(self) -> Mapping[str, Any]:
-        """Nothing: its lines are drawn where they are written."""
+        """Nothing, since its charts are drawings within the HTML."""
         return {}
 
 
 def of(contents: Mapping[Page, Content]) -> Overview:
-    """The overview of what was read for the other pages."""
+    """The overview of the other pages, made from what was read for them."""
     return Overview(
         tuple(Section(page, content.tiles(), content.lists()) for page, content in contents.items())
     )

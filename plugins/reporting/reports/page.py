@@ -1,4 +1,4 @@
-"""What a page of the report is, and what it gives to the overview."""
+"""The interface between a page of the report, its template and the overview."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any, Literal, Protocol
 from reporting.reports.marts import Marts
 
 Tone = Literal["plain", "good", "warning", "bad"]
-# Rows of a table that are in the page; the rest is counted.
+# A table shows at most so many rows, and says how many more there are.
 MOST_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One figure. `trend` is what its small line shows, the latest last, None where there is a gap."""
+    """One figure with a label. `trend` holds the values of its small chart, the latest last; None is a gap."""
 
     label: str
     value: str
@@ -24,7 +24,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class ShortList:
-    """A few lines of a name and what there is to say of it; `empty` is said when there are none."""
+    """A list of a few lines, each with a name and a detail. `empty` is shown if there are no lines."""
 
     title: str
     lines: tuple[tuple[str, str], ...]
@@ -32,24 +32,24 @@ class ShortList:
 
 
 class Content(Protocol):
-    """What a page's module read."""
+    """What a page's module returns: the data of its template."""
 
     def tiles(self) -> Sequence[Tile]:
-        """The figures that stand first, here and on the overview."""
+        """The figures at the top of the page and on the overview."""
         ...
 
     def lists(self) -> Sequence[ShortList]:
-        """What the overview shows of this page beside its figures."""
+        """The lists that the overview shows in addition to the figures."""
         ...
 
     def payload(self) -> Mapping[str, Any]:
-        """What the charts draw, as plain values for JSON."""
+        """The data of the charts, as values that JSON has."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page. `name` is that of its file, its template and its script."""
+    """A page. Its file, template and script are all called `name`."""
 
     name: str
     title: str
@@ -57,5 +57,5 @@ class Page:
 
     @property
     def file(self) -> str:
-        """The file that it is written to."""
+        """The name of its HTML file."""
         return f"{self.name}.html"

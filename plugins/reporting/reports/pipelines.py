@@ -1,4 +1,4 @@
-"""Pipeline health: what became of every run of the last thirty days, and how long runs and dbt's nodes take."""
+"""The page of pipeline health: the outcome of every run of the last thirty days, and how long runs and dbt's nodes take."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from reporting.reports.marts import Marts
 from reporting.reports.page import MOST_ROWS, Page, ShortList, Tile, Tone
 
 DAYS = 30
-# dbt's nodes that are shown, those that took longest in all.
+# So many of dbt's nodes are shown: those with the longest total time.
 MOST_NODES = 40
 SHORT = 5
 GOOD = ("success", "recovered", "skipped")
@@ -26,9 +26,9 @@ OUTCOMES: dict[str, Tone] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """A DAG's runs of the last `DAYS` days. Times are of those that did something and succeeded, in seconds.
+    """The runs of a DAG in the last `DAYS` days. Times are in seconds, and those of runs that did something and succeeded.
 
-    `usual_seconds` is their median, None with fewer than five.
+    `usual_seconds` is their median; None if there are fewer than five.
     """
 
     dag_id: str
@@ -42,18 +42,18 @@ class Pipeline:
 
     @property
     def run_count(self) -> int:
-        """Runs that there were; a missing one is none."""
+        """The number of runs that started; missing runs do not count."""
         return sum(self.counts.values()) - self.counts["missing"]
 
     @property
     def status(self) -> str:
-        """The worst that became of a run."""
+        """The worst outcome of its runs."""
         return next((each for each in ("failed", "missing", "recovered") if self.counts[each]), "success")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notable:
-    """A run that did not go as the others do. `what` is how it ended, or `slow`."""
+    """A run that failed, is missing, recovered or was slow. `what` says which."""
 
     dag_id: str
     what: str
@@ -64,13 +64,14 @@ class Notable:
 
     @property
     def tone(self) -> Tone:
-        """How bad it is."""
+        """The colour of `what`."""
         return OUTCOMES.get(self.what, "warning")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A node of dbt in the last `DAYS` days. Times are in seconds; `bytes_billed` is None where nobody tells."""
+    """A node of dbt in the last `DAYS` days. Times are in seconds; `bytes_billed` is None if the warehouse does not report
+    it."""
 
     name: str
     kind: str
@@ -99,15 +100,15 @@ class Pipelines:
         return self.now - at if at else None
 
     def count(self, outcome: str) -> int:
-        """How many runs of all DAGs ended so."""
+        """How many runs of all DAGs had this outcome."""
         return sum(each.counts[outcome] for each in self.pipelines)
 
     def layers(self) -> list[str]:
-        """First words of the DAGs."""
+        """The layers of the DAGs: the first words of their ids."""
         return sorted({each.layer for each in self.pipelines})
 
     def tiles(self) -> Sequence[Tile]:
-        """How many runs there were, and how many of them did not go well."""
+        """How many runs there were, and how many failed, are missing or recovered."""
         if not self.pipelines:
             return (Tile("Runs", "none yet", "No run is in the warehouse yet."),)
         good = sum(self.count(each) for each in GOOD)
@@ -121,9 +122,11 @@ class Pipelines:
                 self._trend(),
             ),
             self._bad("failed", "Failed", "No run failed."),
-            self._bad("missing", "Missing", "Every run that was due came."),
+            self._bad("missing", "Missing", "Every run that was due started."),
             Tile(
-                "Recovered", formats.number(self.count("recovered")), "A try failed, and a later one did not."
+                "Recovered",
+                formats.number(self.count("recovered")),
+                "A try failed, and a later one succeeded.",
             ),
         )
 
@@ -145,7 +148,7 @@ class Pipelines:
         return tuple(shares)
 
     def lists(self) -> Sequence[ShortList]:
-        """The latest runs that failed or did not come."""
+        """The latest runs that failed or did not start."""
         lines = tuple(
             (each.dag_id, f"{each.what}, {formats.span(self.age(each.due_at))} ago")
             for each in self.notable
@@ -155,7 +158,7 @@ class Pipelines:
         return (ShortList("Failed or missing runs", lines[:SHORT], empty),)
 
     def payload(self) -> dict[str, Any]:
-        """How many runs of each day ended how."""
+        """The number of runs per day and outcome."""
         first = self.today - timedelta(days=DAYS - 1)
         names = list(OUTCOMES)
         return {
@@ -170,7 +173,7 @@ class Pipelines:
 
 
 def read(marts: Marts) -> Pipelines:
-    """What the marts of runs and of dbt's results say."""
+    """Query the marts of runs and of dbt's results."""
     first = marts.today - timedelta(days=DAYS - 1)
     runs, recent = marts.mart("ops_runs"), f"DATE(due_at, {marts.zone}) >= {marts.day(first)}"
     counts = ", ".join(f"COUNTIF(outcome = '{each}') AS {each}" for each in OUTCOMES)

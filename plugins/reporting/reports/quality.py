@@ -1,4 +1,4 @@
-"""Data quality: what is in each raw table by its latest profile, and what changed since the one before."""
+"""The page of data quality: the latest profile of each raw table, and what changed since the profile before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ SHORT = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column at the latest profile of its table. Shares are between 0 and 1, None in a table without rows.
+    """A column in the latest profile of its table. Shares are between 0 and 1; None if the table has no rows.
 
-    `minimum` and `maximum` are values of numbers, dates, times and booleans, and lengths of texts and lists.
+    `minimum` and `maximum` are values of numbers, dates, times and booleans, but lengths of texts and lists.
     """
 
     table_name: str
@@ -33,14 +33,14 @@ class Column:
 
     @property
     def state(self) -> str:
-        """Whether it is filled, for the filter."""
+        """How far it is filled, for the filter."""
         if self.null_share is None:
             return "no rows"
         return "empty" if self.null_share == 1 else "in part" if self.null_share else "filled"
 
     @property
     def range(self) -> str:
-        """Between what it lies."""
+        """The minimum and the maximum as text."""
         if self.minimum is None:
             return formats.NOTHING
         both = self.minimum if self.minimum == self.maximum else f"{self.minimum} to {self.maximum}"
@@ -49,7 +49,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A raw table at its latest profile, and how many rows lived in it at each profile of the last `DAYS` days."""
+    """The latest profile of a raw table, and the number of its rows in each profile of the last `DAYS` days."""
 
     name: str
     profiled_at: datetime
@@ -62,18 +62,18 @@ class Table:
 
     @property
     def more(self) -> int | None:
-        """How many rows more there are than at the profile before."""
+        """How many rows more than in the profile before; negative if there are fewer."""
         return None if self.row_count_before is None else self.row_count - self.row_count_before
 
     @property
     def trend(self) -> tuple[float | None, ...]:
-        """The rows of each profile, for a small line."""
+        """The number of rows in each profile, for a small chart."""
         return tuple(float(rows) for _, rows in self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that a profile found otherwise than the one before; `column_name` is None where it is all of the table."""
+    """A difference between a profile and the one before. `column_name` is None if it concerns the whole table."""
 
     table_name: str
     column_name: str | None
@@ -88,7 +88,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Every table by its name, its columns in the order of their names, and the findings of `FINDING_DAYS` days."""
+    """The tables ordered by name, their columns ordered by name, and the findings of the last `FINDING_DAYS` days."""
 
     now: datetime
     tables: tuple[Table, ...]
@@ -104,14 +104,16 @@ class Quality:
         return [each.name for each in self.tables]
 
     def tiles(self) -> Sequence[Tile]:
-        """How much there is, how much of it is filled, and what changed."""
+        """The number of rows, the share of values that are filled, and the number of findings."""
         if not self.tables:
             return (Tile("Raw tables", "none yet", "No table was profiled yet."),)
         rows = sum(each.row_count for each in self.tables)
         empty = [each for each in self.columns if each.state == "empty"]
         return (
             Tile(
-                "Rows", formats.compact(rows), f"that live in {formats.count(len(self.tables), 'raw table')}"
+                "Rows",
+                formats.compact(rows),
+                f"not deleted, in {formats.count(len(self.tables), 'raw table')}",
             ),
             Tile(
                 "Empty columns",
@@ -121,7 +123,7 @@ class Quality:
             Tile(
                 f"Findings in {FINDING_DAYS} days",
                 formats.number(len(self.findings)),
-                "fewer rows, or less in a column" if self.findings else "Nothing became less.",
+                "fewer rows, or more empty values" if self.findings else "No table lost rows or values.",
                 "warning" if self.findings else "good",
             ),
         )
@@ -146,7 +148,7 @@ class Quality:
 
 
 def read(marts: Marts) -> Quality:
-    """What the mart of profiles says."""
+    """Query the mart of profiles."""
     profiles, day = marts.mart("ops_table_profiles"), f"DATE(profiled_at, {marts.zone})"
     latest = marts.rows(
         f"""
@@ -162,7 +164,7 @@ def read(marts: Marts) -> Quality:
         GROUP BY table_name, day_on ORDER BY table_name, day_on
         """
     )
-    # That there are fewer rows is of the table, and stands at each of its columns.
+    # "fewer rows" concerns the table, but the mart repeats it at each of its columns.
     findings = marts.rows(
         f"""
         SELECT DISTINCT table_name, IF(finding = 'fewer rows', NULL, column_name) AS column_name, finding, profiled_at

@@ -1,4 +1,4 @@
-"""Relationships: who to call, who is going cold, whose birthday comes."""
+"""The page of relationships: whom to call, who is going cold, and whose birthday is next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,27 +10,20 @@ from zoneinfo import ZoneInfo
 from reporting.reports import formats
 from reporting.reports.marts import Marts
 from reporting.reports.page import MOST_ROWS, Page, ShortList, Tile
+from reporting.sources.hubspot.entities import TOUCHES
 
 BIRTHDAY_DAYS = 60
-# A birthday that is so near is a reason to call.
+# A birthday within so many days is a reason to call.
 NEAR_DAYS = 7
 LISTED = 5
 MOST_DOTS = 500
-# Upper ends of the bars of silence, in days; the last bar has none.
+# The upper limits of the bars in the chart of silences, in days; the last bar has no limit.
 SILENCES = ((7, "a week"), (30, "a month"), (90, "3 months"), (180, "6 months"), (365, "a year"))
-TOUCHES = {
-    "calls": "call",
-    "emails": "e-mail",
-    "meetings": "meeting",
-    "communications": "message",
-    "tasks": "task",
-    "notes": "note",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody whom there is something to say of. Days are the owner's."""
+    """A person whom the page shows. Days are in the owner's time zone."""
 
     name: str
     company: str | None
@@ -49,7 +42,7 @@ class Person:
 
     @property
     def has_birthday_soon(self) -> bool:
-        """Whether the next birthday is one of those shown."""
+        """Whether the next birthday is within the days that the page shows."""
         return self.days_to_birthday is not None and self.days_to_birthday <= BIRTHDAY_DAYS
 
     @property
@@ -59,7 +52,7 @@ class Person:
 
     @property
     def overdue(self) -> float:
-        """The silence in usual silences: 2 is twice as long as usual; 0 where none is usual."""
+        """The silence divided by the usual silence: 2 is twice as long as usual. 0 if no usual silence is known."""
         if self.days_since is None or not self.cadence_days:
             return 0.0
         return self.days_since / self.cadence_days
@@ -83,12 +76,12 @@ class Person:
 
     @property
     def touch(self) -> str:
-        """The kind of the latest touch, in a word."""
+        """The type of the latest touch, such as call or meeting."""
         return TOUCHES.get(self.last_touch_type or "", self.last_touch_type or formats.NOTHING)
 
     @property
     def planned(self) -> str:
-        """What is planned and when; nothing when nothing is."""
+        """What is planned and when; empty if nothing is planned."""
         if self.next_touch_on is None:
             return ""
         kind = TOUCHES.get(self.next_touch_type or "", self.next_touch_type or "touch")
@@ -97,10 +90,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Relationships:
-    """Those whom there is something to say of, and how long ago everybody was heard of.
+    """The people whom the page shows, and how long everybody's silence is.
 
-    `silences` counts people by the length of the silence, in the order of `SILENCES` and then longer ones; `unheard` were
-    never in touch.
+    `silences` counts people by the length of their silence: one count per entry of `SILENCES`, then one for longer ones.
+    `unheard` counts people without any touch.
     """
 
     today: date
@@ -110,7 +103,7 @@ class Relationships:
     unheard: int
 
     def to_call(self) -> list[Person]:
-        """Near birthdays first, then the longest silences by what is usual."""
+        """Whom to call: people with a birthday within a week first, then those whose silence exceeds the usual one most."""
         due = [person for person in self.people if person.is_due or person.is_birthday_near]
         return sorted(
             due,
@@ -122,32 +115,32 @@ class Relationships:
         )
 
     def going_cold(self) -> list[Person]:
-        """The longest silences by what is usual, planned touches included."""
+        """Those whose silence exceeds the usual one most, even if a touch is planned."""
         return sorted(
             (person for person in self.people if person.is_going_cold),
             key=lambda person: (-person.overdue, person.name),
         )
 
     def birthdays(self) -> list[Person]:
-        """The next birthday first."""
+        """People with a birthday soon, the next birthday first."""
         return sorted(
             (person for person in self.people if person.has_birthday_soon),
             key=lambda person: (person.days_to_birthday, person.name),
         )
 
     def owners(self) -> list[str]:
-        """The owners of those who are shown."""
+        """The owners of the people who are shown."""
         return sorted({person.owner for person in self.people if person.owner})
 
     @property
     def most(self) -> int:
-        """Rows of a table at most."""
+        """The most rows that a table shows."""
         return MOST_ROWS
 
     def tiles(self) -> Sequence[Tile]:
-        """How many to call, how many are going cold, how many birthdays come."""
+        """How many people to call, how many are going cold, and how many have a birthday soon."""
         if not self.people_count:
-            return (Tile("People", "none yet", "They come with HubSpot or Google Contacts."),)
+            return (Tile("People", "none yet", "They come from HubSpot or Google Contacts."),)
         cold = self.going_cold()
         unplanned = sum(1 for person in cold if person.next_touch_on is None)
         near = [person for person in self.birthdays() if person.is_birthday_near]
@@ -190,7 +183,7 @@ class Relationships:
         )
 
     def payload(self) -> dict[str, Any]:
-        """The bars of silence, and a dot a person whose rhythm is known, the longest silences first."""
+        """The bars of silence, and one dot per person whose usual silence is known, the longest silences first."""
         dots = sorted(
             (person for person in self.people if person.overdue),
             key=lambda person: (-person.overdue, person.name),
@@ -215,7 +208,7 @@ class Relationships:
 
 
 def read(marts: Marts) -> Relationships:
-    """Those who are due or going cold or have a birthday soon, and counts of all."""
+    """Query the people who are due, going cold or have a birthday soon, and counts of all people."""
     relationships = marts.mart("relationships")
     people = marts.rows(
         f"""
@@ -259,7 +252,7 @@ def _person(row: Any, zone: ZoneInfo, today: date) -> Person:
         return moment.astimezone(zone).date() if moment else None
 
     birthday_on = row["next_birthday_on"]
-    # Marts of an earlier day may name one that is over.
+    # If the marts were built on an earlier day, the birthday may have passed.
     if birthday_on and birthday_on < today:
         birthday_on = None
     return Person(

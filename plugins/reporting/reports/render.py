@@ -1,8 +1,8 @@
-"""Pages as HTML. Nothing here reads anything but templates and assets.
+"""Renders pages to HTML from templates and assets.
 
-A page holds its data as JSON and loads its styles and scripts from `assets/` beside it, so that it works from a disk, where
-it may fetch nothing. Its policy forbids every other request. Names of assets hold a digest of what is in them: one that has
-changed is another file, and a browser may keep each for good.
+A page contains its data as JSON and loads its styles and scripts from `assets/` beside it. So it also works when it is opened
+from a disk, where a browser does not let it fetch data. Its content security policy forbids every other request. The name of
+an asset contains a digest of its content: a changed asset has another name, so browsers may cache assets forever.
 """
 
 import hashlib
@@ -23,8 +23,8 @@ from reporting.settings import ROOT
 HERE = Path(__file__).parent
 LIBRARY = ROOT / "vendor" / "echarts" / "echarts.min.js"
 ASSETS = HERE / "assets"
-# 'self' is a page's own site; on a disk there is none, and `file:` can be loaded by pages on a disk alone. The charts set
-# style attributes on their tooltips.
+# 'self' does not match pages on a disk, so `file:` is allowed as well; only pages on a disk can load such addresses. The
+# charts set style attributes on their tooltips.
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -36,12 +36,12 @@ POLICY = "; ".join(
         "form-action 'none'",
     )
 )
-# A drawing's size; it is stretched to where it stands.
+# The size of a small chart's drawing area; CSS stretches it.
 SPARK_WIDTH, SPARK_HEIGHT = 120, 28
 
 
 def render(pages: Mapping[Page, Content], now: datetime, timezone: str) -> dict[str, bytes]:
-    """Every file of the site by its name; assets first and the overview last, as they are to be written."""
+    """Every file of the report by name, in the order in which they must be written: assets first, the overview last."""
     files = {_named(path): path.read_bytes() for path in _assets().values()}
     menu = [(f"{overview.NAME}.html", overview.TITLE), *((page.file, page.title) for page in pages)]
     common = {
@@ -71,12 +71,12 @@ def _page(name: str, title: str, content: Content, common: Mapping[str, Any]) ->
 
 
 def asset(name: str) -> str:
-    """Where an asset is, from a page."""
+    """The address of an asset relative to a page."""
     return _named(_assets()[name])
 
 
 def spark(values: tuple[float | None, ...]) -> Markup:
-    """A small line through `values`, as a drawing within the page; nothing when there are less than two."""
+    """A small line chart of `values` as SVG; empty if there are fewer than two."""
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return Markup("")
@@ -120,7 +120,7 @@ def _environment() -> Environment:
         for name in ("ahead", "compact", "day", "duration", "month", "number", "percent", "span")
     }
     environment.globals |= {"asset": asset, "spark": spark, "count": formats.count}
-    # A number that is none is no JSON, and no browser would read it.
+    # NaN and infinity are not valid JSON, and browsers would not parse them.
     environment.policies["json.dumps_kwargs"] = {
         "allow_nan": False,
         "ensure_ascii": False,

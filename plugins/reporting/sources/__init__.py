@@ -1,1 +1,1 @@
-"""Readers: each turns one API into pages of records and knows neither Airflow nor BigQuery."""
+"""The sources, one package each, and what they share. Nothing here imports Airflow or BigQuery's client."""

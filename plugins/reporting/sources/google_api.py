@@ -1,7 +1,7 @@
-"""One Google account and one of its APIs: Google's own client over our transport, who may read, and what a refusal means.
+"""Calls one of Google's APIs for one account, with Google's own client over our transport, and explains refusals.
 
-The client keeps its paths, its parameters and their validation, from the description of the API that is installed with
-it; `google-auth` gets access tokens for the refresh token. Both send through the transport that all sources share.
+Google's client knows the paths and parameters from the description of the API that is installed with it. `google-auth` gets
+access tokens with the refresh token. Both send their requests through the transport that all sources share.
 """
 
 import json
@@ -22,7 +22,8 @@ from reporting.sources.base import AccessDeniedError, SourceError
 from reporting.sources.http import Policy, PoliteTransport
 
 TOKEN_ADDRESS = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
-# What Google's own client retries besides 429: https://developers.google.com/drive/api/guides/handle-errors
+# Reasons for which Google's own client retries, in addition to the status 429:
+# https://developers.google.com/drive/api/guides/handle-errors
 PASSING_REASONS = frozenset(("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"))
 USER_FIELDS = ("client_id", "client_secret", "refresh_token")
 LOGIN = "script/google-login"
@@ -32,7 +33,7 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One of Google's APIs: its name and version in Google's directory, its title, and the scope that lets one read."""
+    """One of Google's APIs: its name and version in Google's directory, its title, and the scope for reading."""
 
     name: str
     version: str
@@ -42,7 +43,7 @@ class Api:
 
 
 class RefusedError(SourceError):
-    """Google refused a request for a reason of its own; `status` is HTTP's."""
+    """Google refused a request for a reason that this module does not know. `status` is the HTTP status."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -50,10 +51,10 @@ class RefusedError(SourceError):
 
 
 class GoogleAccount:
-    """A connection of one account to `served`.
+    """A connection of one account to the API `served`.
 
-    `user` is what Google calls the info of an authorized user: `client_id`, `client_secret` and `refresh_token`.
-    `base_url` is another server's for a stand-in, tokens included. Raises the errors of `reporting.sources.base`.
+    `user` is an authorized user, as Google calls it: `client_id`, `client_secret` and `refresh_token`. `base_url` is only set
+    for a fake API, which then also gives the tokens. Raises the errors of `reporting.sources.base`.
     """
 
     def __init__(
@@ -66,11 +67,11 @@ class GoogleAccount:
     ) -> None:
         if lacking := [name for name in USER_FIELDS if not user.get(name)]:
             raise AccessDeniedError(
-                f"the connection 'google' has no {', '.join(lacking)}, which an authorized user has. Run {LOGIN}."
+                f"the connection 'google' lacks {', '.join(lacking)} of an authorized user. Run {LOGIN}."
             )
         self._served = served
         policy = policy or served.policy
-        # Getting an access token counts as a read: a refresh token may be used again and again.
+        # Requests for access tokens may be retried like reads, since a refresh token can be used repeatedly.
         self.transport = transport or PoliteTransport(policy, is_passing=is_rate_limited)
         self._http = httpx.Client(transport=self.transport, timeout=policy.timeout)
         credentials = Credentials(  # type: ignore[no-untyped-call]
@@ -92,11 +93,11 @@ class GoogleAccount:
         self._http.close()
 
     def call(self, what: str, request: Any) -> JsonObject:
-        """The answer to a request of the client; `what` names in an error what was asked for.
+        """Send a request of the client and return the answer. In an error, `what` names what was requested.
 
-        Raises `RefusedError` where nothing more precise is known.
+        Raises `RefusedError` if no more precise error is known.
         """
-        # The causes are left out: they quote what was sent.
+        # The original errors are not kept as causes, because they quote the request.
         try:
             return cast(JsonObject, request.execute())
         except HttpError as error:
@@ -106,7 +107,7 @@ class GoogleAccount:
 
 
 class _Http:
-    """As much of `httplib2.Http` as Google's client uses."""
+    """The part of `httplib2.Http` that Google's client uses."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -119,27 +120,28 @@ class _Http:
         headers: Mapping[str, str] | None = None,
         **_: object,
     ) -> tuple[httplib2.Response, bytes]:
-        """Send one request, as often as the transport's policy has it."""
+        """Send one request, with the retries of the transport."""
         answer = self._client.request(method, uri, content=body, headers=headers)
         return httplib2.Response({**answer.headers, "status": str(answer.status_code)}), answer.content
 
 
 def authorized_user(extra: Mapping[str, Any]) -> JsonObject | None:
-    """The authorized user in the extra of an Airflow connection to Google; None when it holds none.
+    """The authorized user in the `extra` of an Airflow connection to Google; None if it has none.
 
-    Airflow takes its content or the path of its file as `credential_config_file`; in the web interface it is easily
-    pasted into the field for a service account's key, `keyfile_dict`. Raises `AccessDeniedError` for a file that
-    cannot be read.
+    It may be in `credential_config_file`, as content or as the path of a file. It is also accepted in `keyfile_dict`, the
+    field for a service account's key, into which it is easily pasted in the web interface. Raises `AccessDeniedError` if the
+    file cannot be read.
     """
     for name in ("credential_config_file", "keyfile_dict"):
         value = extra.get(name)
         if isinstance(value, str) and value and not value.lstrip().startswith("{"):
             try:
                 value = Path(value).read_text()
-            except OSError as error:
+            except (OSError, ValueError) as error:
+                # Not the error itself, which may hold the file.
+                why = error.strerror if isinstance(error, OSError) else "it is no text"
                 raise AccessDeniedError(
-                    f"the file that the connection 'google' names as {name} cannot be read ({error.strerror}). "
-                    f"Run {LOGIN}."
+                    f"the file that the connection 'google' names as {name} cannot be read ({why}). Run {LOGIN}."
                 ) from None
         user = _body(value) if isinstance(value, str | bytes) else value
         if isinstance(user, dict) and user.get("refresh_token"):
@@ -148,17 +150,17 @@ def authorized_user(extra: Mapping[str, Any]) -> JsonObject | None:
 
 
 def is_rate_limited(answer: httpx.Response) -> bool:
-    """Whether a refusal is a quota's, which passes within a minute."""
+    """Whether a refusal comes from a quota, and so will end within a minute."""
     return answer.status_code == 403 and bool(_reasons(_body(answer.content)) & PASSING_REASONS)
 
 
 def _login_error(served: Api, error: RefreshError) -> AccessDeniedError:
-    """RFC 6749, section 5.2; the first argument begins with the code."""
+    """Explain an error from getting an access token. Its first argument begins with the code (RFC 6749, section 5.2)."""
     code = str(error.args[0] if error.args else "").partition(":")[0]
     if code == "invalid_grant":
         return AccessDeniedError(
-            "Google no longer takes the refresh token (invalid_grant): it was revoked, or it expired. The refresh "
-            "token of an OAuth app that is left in 'Testing' ends after seven days: publish the app (Google Auth "
+            "Google no longer accepts the refresh token (invalid_grant): it was revoked, or it expired. The refresh "
+            "token of an OAuth app in the state 'Testing' expires after seven days: publish the app (Google Auth "
             f"Platform, Audience, Publish app; no verification is needed for yourself), then run {LOGIN} again."
         )
     if code == "invalid_scope":
@@ -167,11 +169,11 @@ def _login_error(served: Api, error: RefreshError) -> AccessDeniedError:
         )
     if code in ("invalid_client", "unauthorized_client", "deleted_client"):
         return AccessDeniedError(
-            f"Google does not know the OAuth client of the connection 'google', or its secret changed ({code}). Make "
-            f"another one, and run {LOGIN} with it."
+            f"Google does not know the OAuth client of the connection 'google', or its secret changed ({code}). Make a new "
+            f"client, and run {LOGIN} with it."
         )
-    said = code if code.replace("_", "").isalpha() else "no code that is known"
-    return AccessDeniedError(f"Google gave no access token ({said}). Run {LOGIN} again.")
+    reason = code if code.replace("_", "").isalpha() else "unknown reason"
+    return AccessDeniedError(f"Google gave no access token ({reason}). Run {LOGIN} again.")
 
 
 def _api_error(served: Api, what: str, status: int, body: JsonObject) -> SourceError:
@@ -180,13 +182,13 @@ def _api_error(served: Api, what: str, status: int, body: JsonObject) -> SourceE
         return AccessDeniedError(f"Google refused an access token that it had just given (401). Run {LOGIN}.")
     if status == 403 and "ACCESS_TOKEN_SCOPE_INSUFFICIENT" in reasons:
         return AccessDeniedError(
-            f"the login may not read {what}: it lacks the scope {served.scope} (403). Run {LOGIN} again and leave the "
-            "access ticked that Google asks for."
+            f"the login may not read {what}: it lacks the scope {served.scope} (403). Run {LOGIN} again, and do not remove "
+            "the tick at the access that Google asks for."
         )
     if status == 403 and reasons & {"SERVICE_DISABLED", "accessNotConfigured"}:
         return AccessDeniedError(
             f"the {served.title} is not enabled in the Google project of the OAuth client (403). Enable it at "
-            f"https://console.cloud.google.com/apis/library/{served.name}.googleapis.com and run it again in some minutes."
+            f"https://console.cloud.google.com/apis/library/{served.name}.googleapis.com, and run it again in a few minutes."
         )
     error = body.get("error") or {}
     said = str(error.get("message") or "")[:200] if isinstance(error, dict) else ""
@@ -195,7 +197,7 @@ def _api_error(served: Api, what: str, status: int, body: JsonObject) -> SourceE
 
 
 def _reasons(body: JsonObject) -> set[str]:
-    """Every reason that an error gives, in the older and in the newer way."""
+    """All reasons in the body of an error, in Google's older and newer form."""
     error = body.get("error")
     if not isinstance(error, dict):
         return set()

@@ -1,1 +1,1 @@
-"""The warehouse: its tables, the load of a landing into them, and the ledger of what was loaded."""
+"""The warehouse in BigQuery: its client, the description of its tables, and the revisions of its schema."""

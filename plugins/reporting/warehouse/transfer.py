@@ -1,7 +1,7 @@
-"""Rows of a table, read and written whole: JSON travels as text, and everything else as Python has it.
+"""Reads and replaces all rows of a table. JSON columns are read and written as text, so that no value changes on the way.
 
-A load job may take a string in a JSON column for a JSON string or for JSON to parse, and a client parses JSON into numbers
-that may be others: so both ways JSON is text, and only BigQuery turns it into JSON and back.
+A load job may store a string for a JSON column as a JSON string or parse it, and a client that parses JSON may round its
+numbers. So the JSON is text in both directions, and only BigQuery itself converts it.
 """
 
 import base64
@@ -15,55 +15,59 @@ from typing import IO, Any
 from google.cloud import bigquery
 
 Row = dict[str, Any]
-# An answer of so many rows with their payloads is some ten megabytes.
+# So many rows with their payloads make an answer of about ten megabytes.
 ROWS_PER_PAGE = 5_000
 
 
 def staged_field(field: bigquery.SchemaField) -> bigquery.SchemaField:
-    """`field` as a load job takes it: with text instead of JSON."""
+    """The column of a stage table for `field`: the same, but STRING instead of JSON."""
     kind = "STRING" if field.field_type == "JSON" else field.field_type
     inner = tuple(staged_field(each) for each in field.fields)
     return bigquery.SchemaField(field.name, kind, field.mode, fields=inner)
 
 
 def merged_value(field: bigquery.SchemaField) -> str:
-    """The expression that turns a staged value into the table's own type."""
+    """A SQL expression that converts a value of the stage table into the type of the table itself."""
     return _converted(field, lambda value: f"PARSE_JSON({value})")
 
 
 def staged_value(field: bigquery.SchemaField) -> str:
-    """The expression that turns a value into a staged one. JSON's own null is not the database's."""
+    """A SQL expression that converts a value into that of a stage table. A JSON null stays different from a SQL NULL."""
     return _converted(field, lambda value: f"IF({value} IS NULL, NULL, TO_JSON_STRING({value}))")
 
 
 def read_rows(
-    client: bigquery.Client, table: str, fields: Sequence[bigquery.SchemaField], where: str = "TRUE"
+    client: bigquery.Client,
+    table: str,
+    fields: Sequence[bigquery.SchemaField],
+    where: str = "TRUE",
+    also: Sequence[str] = (),
 ) -> Iterator[Row]:
-    """Every row of `table` (project.dataset.table) with these fields, JSON as text, in no order."""
-    sql = f"SELECT {', '.join(map(staged_value, fields))} FROM `{table}` WHERE {where}"
+    """Every row of `table` (project.dataset.table) with these fields, JSON as text, and what else is selected, in no order."""
+    sql = f"SELECT {', '.join((*map(staged_value, fields), *also))} FROM `{table}` WHERE {where}"
     for row in client.query(sql).result(page_size=ROWS_PER_PAGE):
         yield dict(row.items())
 
 
 def address_of(table: bigquery.Table | bigquery.TableReference) -> str:
-    """The full name of a table."""
+    """The full name of a table: `project.dataset.table`."""
     return f"{table.project}.{table.dataset_id}.{table.table_id}"
 
 
 def as_line(row: Row) -> str:
-    """A row as a line of JSON, the same whatever read it."""
+    """A row as one line of JSON. Equal rows give equal lines, whether they were read from BigQuery or from a file."""
     return json.dumps(row, default=_plain, sort_keys=True, separators=(",", ":"))
 
 
 class Checksum:
-    """Stands for the rows that were added, in any order; begins with their number."""
+    """A checksum of rows that does not depend on their order. Its text begins with the number of rows."""
 
     def __init__(self) -> None:
         self.row_count = 0
         self._sum = 0
 
     def add(self, line: str) -> None:
-        """Take in one row, as `as_line` gives it."""
+        """Add one row, as `as_line` writes it."""
         self.row_count += 1
         self._sum += int.from_bytes(hashlib.sha256(line.encode()).digest()[:16])
 
@@ -82,9 +86,9 @@ def checksum_of(rows: Iterable[Row]) -> Checksum:
 def fill(
     client: bigquery.Client, table: bigquery.Table, fields: Sequence[bigquery.SchemaField], lines: IO[bytes]
 ) -> None:
-    """Replace what `table` holds by gzipped lines of JSON with these fields.
+    """Replace all rows of `table` by those in a gzipped file of JSON lines with these fields.
 
-    They come by a stage table beside it, which is gone afterwards.
+    The rows are first loaded into a stage table beside it, which is removed afterwards.
     """
     reference = bigquery.DatasetReference(table.project, table.dataset_id).table(f"stage__{table.table_id}")
     config = bigquery.LoadJobConfig(
@@ -100,9 +104,9 @@ def fill(
 
 
 def replace_rows(client: bigquery.Client, table: str, source: str, values: Sequence[tuple[str, str]]) -> None:
-    """Replace all rows of `table` by those of `source` in one statement; other columns become null.
+    """Replace all rows of `table` by the rows of `source` in one statement. Columns that are not in `values` become null.
 
-    `values` are the columns and their expressions over the source's.
+    `values` are pairs: a column of `table`, and a SQL expression over the columns of `source`.
     https://cloud.google.com/bigquery/docs/reference/standard-sql/dml-syntax#merge_statement (the constant false)
     """
     names = ", ".join(f"`{name}`" for name, _ in values)

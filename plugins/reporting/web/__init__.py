@@ -1,1 +1,1 @@
-"""What the project adds to Airflow's web server. Nothing here imports Airflow before a request needs it."""
+"""The project's additions to Airflow's web server. Nothing here imports Airflow before a request needs it."""

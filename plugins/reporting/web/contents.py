@@ -1,6 +1,7 @@
-"""What the warehouse says of each pipeline: its tables with their rows, how fresh they are, and the rows themselves as CSV."""
+"""The data behind the page of pipelines: the tables of each pipeline, their row counts and freshness, and downloads as CSV."""
 
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,23 +10,31 @@ from typing import IO
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
-from reporting.entities import ENTITIES
 from reporting.exports.formats import Csv
 from reporting.exports.marts import MARTS, Mart
 from reporting.exports.reading import Interval, read
+from reporting.ingest import freshness
 from reporting.naming import DagId
 from reporting.settings import Settings
-from reporting.warehouse import builds, ledger
+from reporting.sources.registry import ENTITIES
+from reporting.transform import builds
 
 MARTS_PIPELINE = "mart_personal__models"
-# A download is kept in memory up to so many bytes, and beyond that on the disk.
+# A download is kept in memory up to this size in bytes, and on the disk if it is larger.
 IN_MEMORY = 2**20
 CHUNK = 2**16
+# Tables that are larger, or take longer to read, must be exported with script/export, since a browser would not wait.
+MOST_BYTES = 2**30
+MOST_SECONDS = 600.0
+
+
+class TooLargeError(Exception):
+    """A table is too large for a download."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of a pipeline. `row_count` counts tombstones too, and is None while the table is not there."""
+    """A table of a pipeline. `row_count` includes tombstones; None if the table does not exist."""
 
     name: str
     row_count: int | None
@@ -33,14 +42,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The tables of a pipeline, and when it last brought them up to date (UTC); None where it never did."""
+    """The tables of a pipeline, and when it last updated them (UTC; None: never)."""
 
     tables: tuple[Table, ...]
     fresh_at: datetime | None
 
 
 def pipeline_of(dag_id: str) -> str | None:
-    """The pipeline of a DAG: what it is about, without how it is refreshed; None for a DAG that is not of this project."""
+    """The pipeline of a DAG: the DAG's id without the refresh. None if the DAG does not belong to this project."""
     try:
         parts = DagId.parse(dag_id)
     except ValueError:
@@ -49,7 +58,7 @@ def pipeline_of(dag_id: str) -> str | None:
 
 
 def tables() -> dict[str, tuple[str, Mart]]:
-    """Every table that can be taken away, by its name: its pipeline, and how it is read."""
+    """Every table that can be downloaded, by name: its pipeline, and how it is read."""
     raw = {
         entity.table: (f"raw_{entity.source}__{entity.name}", Mart(entity.table, ("id",), dataset="raw"))
         for entity in ENTITIES
@@ -58,8 +67,8 @@ def tables() -> dict[str, tuple[str, Mart]]:
 
 
 def contents(client: bigquery.Client, settings: Settings) -> dict[str, Contents]:
-    """What there is, by pipeline. Raises the errors of Google's client."""
-    read_at = ledger.last_reads(client, settings)
+    """The contents of all pipelines. Raises the errors of Google's client."""
+    read_at = {name.replace(".", "__"): at for name, at in freshness.last_reads(client, settings).items()}
     built_at = builds.last_build(client, settings)
     counts = _counts(client, settings)
     found: dict[str, list[Table]] = {}
@@ -72,21 +81,27 @@ def contents(client: bigquery.Client, settings: Settings) -> dict[str, Contents]
 
 
 def csv(client: bigquery.Client, settings: Settings, table: str, most: int | None) -> Iterator[bytes]:
-    """The rows of a table as CSV, the first `most` of them by its key, in pieces.
+    """The rows of a table as CSV in pieces; at most the first `most` by key.
 
-    All of it is read before the first piece, so that what fails fails whole. Raises `KeyError` for a name that is none,
-    `ExportError`, and the errors of Google's client.
+    All rows are read before the first piece is yielded, so that an error never leaves a truncated file. Raises `KeyError` for
+    an unknown table, `ExportError`, `TooLargeError`, and the errors of Google's client.
     """
+    until = time.monotonic() + MOST_SECONDS
     _, mart = tables()[table]
     content = read(client, settings, mart, Interval(), most)
-    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # whoever takes the last piece closes it
+    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # closed after the last piece
     try:
-        Csv().write_rows(file, content, lambda _: None)
+        Csv().write_rows(file, content, lambda _: _check(file, until))
         file.seek(0)
     except BaseException:
         file.close()
         raise
     return _pieces(file)
+
+
+def _check(file: IO[bytes], until: float) -> None:
+    if file.tell() > MOST_BYTES or time.monotonic() > until:
+        raise TooLargeError
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
@@ -96,7 +111,7 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _counts(client: bigquery.Client, settings: Settings) -> dict[str, int]:
-    """How many rows each table has, in one query, of those that are there. BigQuery bills nothing for counting all rows."""
+    """The number of rows of each existing table, in one query. BigQuery bills nothing for counting all rows of a table."""
     there: dict[str, str] = {}
     for dataset in ("raw", "marts"):
         try:

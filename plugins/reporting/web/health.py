@@ -1,9 +1,9 @@
-"""Whether all of Airflow works: `GET /reporting/health` answers 200, or 503 when any part is dead.
+"""The health of the whole installation: `GET /reporting/health` answers 200, or 503 if any part of Airflow does not work.
 
-Airflow's own `/api/v2/monitor/health` always answers 200. This one is for what reads only the status: a platform's
-health check, or a deployment that waits. It is open, so it tells states alone, and asks the database at most every
-five seconds. A header names the package that runs, so that a deployment does not take the old one's answer for the new
-one's. The canary is a run that must succeed every so often: it notices what has a heartbeat and does no work.
+Airflow's own `/api/v2/monitor/health` always answers 200. This endpoint is for clients that only look at the status: a platform's
+health check, or a deployment that waits. Anybody may call it, so it shows only states, and queries the database at most every
+five seconds. A header names the running package, so that a deployment does not confuse the old version with the new one. The
+canary, a DAG that must succeed regularly, detects processes that send heartbeats but do no work.
 """
 
 import asyncio
@@ -14,11 +14,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reporting import alerts
-from reporting.settings import ROOT
+from reporting.settings import PING_URL, ROOT
 from reporting.web.guard import Receive, Scope, Send
 
-# Airflow keeps /health itself for those who still ask there.
+# Not /health, which Airflow itself still uses for older clients.
 PREFIX = "/reporting"
 PATH = f"{PREFIX}/health"
 CANARY = "ops_airflow__canary__ping"
@@ -29,12 +28,13 @@ HEALTHY = "healthy"
 UNHEALTHY = "unhealthy"
 NO_ANSWER = {"metadatabase": UNHEALTHY}
 PACKAGE_HEADER = "x-reporting-package"
-# Written by script/start when it unpacks a package of script/package.
+# The file that script/start writes when it unpacks a package made by script/package.
 PACKAGE_DIGEST = ROOT / ".digest"
 
 
 class Health:
-    """An ASGI application. `look` returns the state of each part; it may block. `package` is the digest of what runs."""
+    """An ASGI application. `look` returns the state of each part, and may block. `package` is the digest of the running
+    package."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Health:
         self._seen_at = float("-inf")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer GET and HEAD of `PATH`, and 404 to all else."""
+        """Answer GET and HEAD requests for `PATH`, and 404 to all others."""
         if scope["type"] != "http":
             return
         if not scope["path"].endswith(PATH) or scope["method"] not in ("GET", "HEAD"):
@@ -69,19 +69,19 @@ class Health:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     async def _current(self) -> dict[str, str]:
-        # One at a time: a database that is away must not collect a thread for every request.
+        # One query at a time, so that a database that does not answer does not block one thread per request.
         async with self._lock:
             if self._clock() - self._seen_at >= KEPT_SECONDS:
                 try:
                     self._states = await asyncio.wait_for(asyncio.to_thread(self._look), PATIENCE_SECONDS)
-                except Exception:  # noqa: BLE001  # whatever it is, the part that answers is not healthy
+                except Exception:  # noqa: BLE001  # after any error the database does not count as healthy
                     self._states = NO_ANSWER
                 self._seen_at = self._clock()
             return self._states
 
 
 def look(begun_at: datetime) -> dict[str, str]:
-    """The state of each part of this Airflow, by its metadata database; `begun_at` is when this server started."""
+    """The state of each part of Airflow, from its metadata database. `begun_at` is when this server started."""
     from airflow.api.common.airflow_health import get_airflow_health
 
     found = get_airflow_health()
@@ -89,7 +89,7 @@ def look(begun_at: datetime) -> dict[str, str]:
         name: HEALTHY if found[name]["status"] == HEALTHY else UNHEALTHY
         for name in ("metadatabase", "scheduler", "dag_processor")
     }
-    if os.environ.get(alerts.PING):
+    if os.environ.get(PING_URL):
         since = max(begun_at, _last_success() or begun_at)
         states["canary"] = HEALTHY if datetime.now(UTC) - since < CANARY_DEADLINE else UNHEALTHY
     return states
@@ -108,14 +108,15 @@ def _last_success() -> datetime | None:
 
 
 def app() -> Health:
-    """The application for this server."""
+    """The application that the plugin mounts."""
     begun_at = datetime.now(UTC)
     return Health(lambda: look(begun_at), package=running_package())
 
 
 def running_package(digest: Path = PACKAGE_DIGEST) -> str | None:
-    """The SHA-256 of the package that this server was unpacked from, in hexadecimal; None without one."""
+    """The SHA-256 (hexadecimal) of the package from which this server was unpacked; None if it was not."""
     try:
-        return digest.read_text().strip()
-    except FileNotFoundError:
+        return digest.read_text(encoding="ascii").strip()
+    # A problem with this file must not make the health check fail.
+    except (OSError, UnicodeDecodeError):
         return None

@@ -1,13 +1,15 @@
-"""The report within Airflow's web interface: `/reporting/site/`, for whoever may read the DAG that makes it.
+"""Shows the report within Airflow's web interface: `/reporting/site/`, for everybody who may read the DAG that makes it.
 
-Airflow mounts an application of a plugin without its own sign-in, so its own dependency stands before every answer here: a
-cookie or a token, as for its API. Only names of pages and assets are looked up, wherever `REPORTING_SITE_URI` is; the rest of
-that folder or bucket cannot be named.
+Airflow mounts the applications of plugins without its own sign-in, so Airflow's dependency for its API (a cookie or a token) is
+used before every answer here. Only names of pages and assets can be requested; other files in the folder or bucket of
+`REPORTING_SITE_URI` cannot.
 
 https://airflow.apache.org/docs/apache-airflow/stable/administration-and-deployment/plugins.html
 """
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -18,57 +20,61 @@ if TYPE_CHECKING:
     from reporting.reports.site import Site
 
 PREFIX = "/reporting/site"
+THREADS = 4
 TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-# The pages bring their own policy; only Airflow's pages may frame them.
+# In addition to the policy in the pages themselves: only Airflow's pages may show them in a frame.
 HEADERS = {"X-Frame-Options": "SAMEORIGIN", "Content-Security-Policy": "frame-ancestors 'self'"}
-# Pages are the owner's, and are made anew each day; the name of an asset changes with its content.
+# Pages hold personal data and change every day. Assets may be cached forever, since their names change with their content.
 PAGE_CACHE, ASSET_CACHE = "no-store", "private, max-age=31536000, immutable"
 SAID = {
-    401: ("Sign in first", "The report is for those who have signed in to Airflow."),
-    403: ("Not for this account", f"The report is for those who may read the DAG {DAG}."),
+    401: ("Sign in first", "You have to sign in to Airflow to see the report."),
+    403: ("Not for this account", f"To see the report, an account needs the right to read the DAG {DAG}."),
     404: ("There is no such page", "The report has no page of this name."),
 }
 NOT_MADE = (
     "There is no report yet",
-    f"Run the DAG {DAG}, or script/report on the machine. It needs the marts: they are built after the first round.",
+    f"Run the DAG {DAG}, or script/report on the machine. It needs the marts: they are built after the first sync.",
 )
 
 
 class Lazy:
-    """An ASGI application that is made when it is first asked: every process of Airflow loads the plugins, one serves them."""
+    """An ASGI application that is created by its first request, since every process of Airflow loads plugins but only the
+    api-server serves them."""
 
     def __init__(self, make: Callable[[], App]) -> None:
         self._make = make
         self._app: App | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Make it if it is not there, and ask it."""
+        """Create the application if needed, and pass the request to it."""
         if self._app is None:
             self._app = self._make()
         await self._app(scope, receive, send)
 
 
 def app() -> Lazy:
-    """The application for this server."""
+    """The application that the plugin mounts."""
     return Lazy(_with_airflow)
 
 
 def application(may_read: Callable[..., Any], site: "Callable[[], Site]") -> App:
-    """The pages of `site` for those whom the dependency `may_read` lets pass."""
+    """An application with the pages of `site`. The dependency `may_read` refuses requests without the right to read them."""
     from fastapi import Depends, FastAPI, HTTPException, Request, Response
 
     made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(may_read)])
 
-    # Not a coroutine, so that a bucket that is slow keeps a thread waiting and not the server.
+    # Separate threads, so that a slow bucket does not block the server's own.
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="site")
+
     @made.api_route("/{name:path}", methods=["GET", "HEAD"])
-    def serve(name: str) -> Response:
+    async def serve(name: str) -> Response:
         name = name or "index.html"
-        content = site().read(name)
+        content = await asyncio.get_running_loop().run_in_executor(threads, lambda: site().read(name))
         if content is None:
             said = NOT_MADE if name == "index.html" else SAID[404]
             return Response(_page(*said), 404, {**HEADERS, "Cache-Control": PAGE_CACHE}, TYPES["html"])

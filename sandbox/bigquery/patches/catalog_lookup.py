@@ -39,8 +39,9 @@ COLUMNS = """
     )
 """
 # How a query begins, and what stands in for it; the first parameters are project, dataset and table.
+REQUIRED = "SELECT column_name FROM duckdb_columns()"
 STAND_INS = {
-    "SELECT column_name FROM duckdb_columns()": f"SELECT c.column_name {COLUMNS} AND NOT c.nulls_allowed",
+    REQUIRED: f"SELECT c.column_name {COLUMNS} AND NOT c.nulls_allowed",
     "SELECT 1 FROM duckdb_columns()": f"SELECT 1 {COLUMNS} AND c.column_name = $3",
 }
 TEMPORARY = "SELECT table_name FROM duckdb_tables() WHERE temporary"
@@ -82,6 +83,9 @@ def apply() -> None:
         return found
 
     def fetch(sql: str, params: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        if params and params[0] == SERVER and sql.startswith(REQUIRED):
+            # The columns that may not be null: an answer is made by CREATE TABLE AS, which has none.
+            return []
         if params and params[0] != SERVER:
             for beginning, stand_in in STAND_INS.items():
                 if sql.startswith(beginning):

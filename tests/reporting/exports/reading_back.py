@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 from pyarrow import parquet
 
-from reporting.exports.cells import unguarded
+from reporting.cells import unguarded
 
 Rows = list[dict[str, Any]]
 WIDE = Context(prec=60)

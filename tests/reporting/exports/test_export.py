@@ -1,31 +1,31 @@
 """Every mart to every kind of file, read back and compared with the mart; windows; the command; folders and buckets."""
 
-import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, date, datetime
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from reporting.commands import export as command
-from reporting.commands.errors import CommandError
+from reporting.cli import export as command
+from reporting.cli.command import call
+from reporting.deploy.errors import CommandError
 from reporting.exports import reading
 from reporting.exports.export import Step, export, make_request
 from reporting.exports.formats import FORMATS, MANIFEST
 from reporting.exports.marts import MARTS, ExportError, marts_named
 from reporting.exports.publish import publish
 from reporting.exports.reading import Interval, parse_interval, read
-from reporting.files import open_folder
+from reporting.local.bigquery import LocalBigQuery
 from reporting.settings import read_settings
+from reporting.storage.files import open_folder
 from reporting.warehouse.client import connect
-from sandbox.bigquery.server import LocalBigQuery
-from tests.bucket import BUCKET, bucket
-from tests.marts import Marts, contracts
 from tests.reporting.exports.reading_back import READ_BACK
+from tests.support.bucket import BUCKET, bucket
+from tests.support.marts import Marts, contracts
 
 Rows = list[dict[str, Any]]
 BERLIN = "Europe/Berlin"
@@ -224,14 +224,20 @@ def test_windows_side_by_side_share_no_row_and_lose_none(timed: Marts) -> None:
 @pytest.mark.parametrize(
     ("form", "names", "since", "until", "said"),
     [
-        ("xlsx", [], None, None, "'xlsx' is no kind of export; there are csv, parquet, duckdb, sqlite"),
-        ("csv", ["habit"], None, None, "'habit' is no mart; the marts are cash_flow, companies"),
+        (
+            "xlsx",
+            [],
+            None,
+            None,
+            "'xlsx' is not a format of exports. Use one of csv, parquet, duckdb, sqlite",
+        ),
+        ("csv", ["habit"], None, None, "'habit' is not a mart. Did you mean habit_metrics or habits?"),
         (
             "csv",
             ["people", "relationships"],
             "2026-01-01",
             None,
-            "people, relationships: a row there is how somebody",
+            "people, relationships: these rows show the state of now",
         ),
         ("csv", [], "yesterday", None, "since is 'yesterday'; it takes an ISO date"),
         ("csv", [], "2026-02-01", "2026-02-01", "which is not after it"),
@@ -248,7 +254,8 @@ def test_without_a_build_it_says_so(marts: Marts, tmp_path: Path) -> None:
     nowhere = replace(marts.settings, dataset_prefix="nowhere_")
     request = make_request("sqlite", [], None, None, "UTC")
     with pytest.raises(
-        ExportError, match=r"the mart habits is not in the warehouse\. Run mart_personal__models__full"
+        ExportError,
+        match=r"the mart habits is not in the warehouse yet\. Run the DAG mart_personal__models__full",
     ):
         export(marts.client, nowhere, request, tmp_path / "out.sqlite")
     assert list(tmp_path.iterdir()) == []
@@ -264,31 +271,31 @@ def run(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv(variable, value)
 
     def run(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["export", *arguments, "--data", str(marts.settings.state)])
-        return command.main()
+        return call("export", [*arguments, "--data", str(marts.settings.state)])
 
     return run
 
 
 def test_the_command_says_how_far_it_is_on_standard_error(
-    run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "out.sqlite"
     assert run("--to", "sqlite", str(target), "--marts", "people", "deals", "--since", "0001-01-01") == 0
     said = capsys.readouterr()
     assert said.out == ""
-    assert "Exported whole, since they have no time: people." in said.err
+    assert "Exported in full, since their rows have no time: people." in said.err
     assert "people: 7 rows, " in said.err
     assert f"{target}: 2 marts, " in said.err
-    assert run("--relative-to", str(tmp_path), "--to", "sqlite", "out.sqlite") == 0
+    monkeypatch.setattr(command, "CALLER", tmp_path)
+    assert run("--to", "sqlite", "out.sqlite") == 0
     assert "habit_metrics: 7 rows, " in capsys.readouterr().err
 
 
 def test_the_command_ends_with_a_sentence(run: Any, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
-    with pytest.raises(CommandError, match="is no sqlite export of this project"):
+    with pytest.raises(CommandError, match="is not a sqlite export of this project"):
         run("--to", "sqlite", str(tmp_path / "mine"))
-    with pytest.raises(CommandError, match="'habit' is no mart"):
+    with pytest.raises(CommandError, match="'habit' is not a mart"):
         run("--to", "csv", str(tmp_path / "out"), "--marts", "habit")
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
@@ -301,13 +308,42 @@ def test_a_folder_has_the_newest_under_one_name(marts: Marts, tmp_path: Path) ->
         MANIFEST,
         "habits.csv",
     ]
-    publish(
-        marts.client,
-        marts.settings,
-        make_request("duckdb", [], None, None, "UTC"),
-        f"file://{tmp_path}/exports/",
-    )
-    assert {path.name for path in (tmp_path / "exports").iterdir()} == {"marts", "marts.duckdb"}
+
+
+@pytest.mark.parametrize(("former", "new"), list(permutations(["csv", "duckdb", "sqlite"], 2)))
+def test_an_export_of_the_kind_that_is_set_leaves_none_of_another(
+    marts: Marts, tmp_path: Path, former: str, new: str
+) -> None:
+    uri = f"file://{tmp_path}/exports/"
+    settings = replace(marts.settings, export_format=new)
+
+    def names() -> set[str]:
+        return {path.name for path in (tmp_path / "exports").iterdir()}
+
+    places = {form: f"marts{FORMATS[form].suffix or ''}" for form in (former, new)}
+    publish(marts.client, settings, make_request(new, ["habits"], None, None, "UTC"), uri)
+    # By hand, and beside it: tomorrow's is of the kind that is set.
+    publish(marts.client, settings, make_request(former, ["habits"], None, None, "UTC"), uri)
+    assert names() == {*places.values()}
+    publish(marts.client, settings, make_request(new, ["habits"], None, None, "UTC"), uri)
+    assert names() == {places[new]}
+
+
+def test_what_is_no_export_stays_where_one_of_another_kind_would_be(marts: Marts, tmp_path: Path) -> None:
+    settings = replace(marts.settings, export_format="parquet")
+    folder = tmp_path / "exports"
+    publish(marts.client, settings, make_request("sqlite", ["habits"], None, None, "UTC"), str(folder))
+    (folder / "marts.sqlite").rename(folder / "kept.sqlite")
+    (folder / "marts.sqlite").symlink_to("kept.sqlite")
+    (folder / "marts.duckdb").write_text("mine")
+    publish(marts.client, settings, make_request("parquet", ["habits"], None, None, "UTC"), str(folder))
+    assert (folder / "marts.duckdb").read_text() == "mine"
+    assert {path.name for path in folder.iterdir()} == {"marts", "marts.duckdb", "marts.sqlite"}
+    (folder / "marts" / "my notes.txt").write_text("mine")
+    (folder / "marts.duckdb").unlink()
+    settings = replace(settings, export_format="duckdb")
+    publish(marts.client, settings, make_request("duckdb", ["habits"], None, None, "UTC"), str(folder))
+    assert [path.name for path in (folder / "marts").iterdir()] == ["my notes.txt"]
 
 
 def test_a_bucket_has_the_newest_and_nothing_of_an_earlier_one(
@@ -319,17 +355,19 @@ def test_a_bucket_has_the_newest_and_nothing_of_an_earlier_one(
     with bucket(monkeypatch) as connection:
         uri = f"{BUCKET}/exports"
         given = read_settings({"AIRFLOW_CONN_BIGQUERY": connection, "REPORTING_EXPORT_URI": uri})
-        settings = replace(marts.settings, google_key=given.google_key)
-        for form, names in (("csv", ["habits", "people"]), ("parquet", ["habits"]), ("sqlite", ["habits"])):
+        settings = replace(marts.settings, google_key=given.google_key, export_format="parquet")
+        for form, names in (("csv", ["habits", "people"]), ("sqlite", ["habits"]), ("parquet", ["habits"])):
             publish(marts.client, settings, make_request(form, names, None, None, "UTC"), uri)
         files, root = open_folder(uri, given.google_key)
         assert sorted(path.partition("/marts")[2] for path in files.find(root)) == [
-            ".sqlite",
             "/export.json",
             "/habits.parquet",
         ]
         local = tmp_path / "marts"
         files.get(f"{root}/marts", str(local), recursive=True)
+        settings = replace(settings, export_format="sqlite")
+        publish(marts.client, settings, make_request("sqlite", ["habits"], None, None, "UTC"), uri)
+        assert [path.partition("/marts")[2] for path in files.find(root)] == [".sqlite"]
     schema, rows = held["habits"]
     assert by_key("habits", READ_BACK["parquet"](local, "habits", schema)) == by_key("habits", rows)
 

@@ -5,7 +5,7 @@ import yaml
 from reporting.exports.formats import FORMATS
 from reporting.exports.marts import MARTS
 from reporting.settings import EXPORT_FORMATS, ROOT
-from tests.marts import contracts
+from tests.support.marts import contracts
 
 
 def keys() -> dict[str, list[str]]:
@@ -14,7 +14,7 @@ def keys() -> dict[str, list[str]]:
         model["name"]: next(
             test["valid_rows"]["arguments"]["key"] for test in model["data_tests"] if "valid_rows" in test
         )
-        for path in (ROOT / "dbt/models/marts").glob("_*__models.yml")
+        for path in (ROOT / "dbt/models/marts").rglob("_*__models.yml")
         for model in yaml.safe_load(path.read_text())["models"]
     }
 

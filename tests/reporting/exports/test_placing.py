@@ -1,5 +1,6 @@
 """An export takes its place whole or not at all, and takes the place of nothing but an export."""
 
+import errno
 import signal
 import subprocess
 import sys
@@ -115,6 +116,45 @@ def test_two_steps_where_there_is_no_single_one(tmp_path: Path, monkeypatch: pyt
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+class _Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_an_export_is_not_lost_between_the_two_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_killed: bool
+) -> None:
+    target = tmp_path / "out"
+    make(target, "csv", "one")
+    before = content(target)
+    monkeypatch.setattr(placing, "_exchange", lambda *_: False)
+    rename = Path.rename
+
+    def fail_at_the_second(path: Path, to: Path) -> Path:
+        if is_killed and path.name == f"out{placing.EARLIER}":
+            raise _Killed
+        if to == target and path.name == "out":
+            raise _Killed if is_killed else OSError(errno.EACCES, "Permission denied")
+        return rename(path, to)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", fail_at_the_second)
+        # Who is killed tidies nothing up.
+        patched.setattr(placing.shutil, "rmtree", lambda *_, **__: None)
+        with pytest.raises(_Killed if is_killed else ExportError):
+            make(target, "csv", "two")
+
+    def fail() -> None:
+        with placed(target, FORMATS["csv"]):
+            assert content(target) == before
+            raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        fail()
+    assert content(target) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_what_a_link_leads_to_is_replaced(tmp_path: Path) -> None:
     make(tmp_path / "real", "csv", "one")
     (tmp_path / "link").symlink_to("real")
@@ -128,10 +168,10 @@ def test_what_is_of_others_is_left_alone(tmp_path: Path, form: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "letter.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(ExportError, match="is no export" if is_folder else "is a folder, and"):
+    with pytest.raises(ExportError, match="is not an export" if is_folder else "is a folder, but"):
         check(tmp_path / "folder", FORMATS[form])
     with pytest.raises(
-        ExportError, match="is a file, and" if is_folder else "is no .* export of this project"
+        ExportError, match="is a file, but" if is_folder else "is not a .* export of this project"
     ):
         check(tmp_path / "file", FORMATS[form])
     assert (tmp_path / "file").read_text() == "mine"
@@ -140,7 +180,7 @@ def test_what_is_of_others_is_left_alone(tmp_path: Path, form: str) -> None:
 def test_a_file_that_was_put_into_an_export_is_not_lost(tmp_path: Path) -> None:
     make(tmp_path / "out", "csv", "one")
     (tmp_path / "out" / "my notes.txt").write_text("mine")
-    with pytest.raises(ExportError, match=r"holds 'my notes\.txt', which is not of the export"):
+    with pytest.raises(ExportError, match=r"also holds 'my notes\.txt', which no export wrote"):
         make(tmp_path / "out", "csv", "two")
     (tmp_path / "out" / "my notes.txt").unlink()
     make(tmp_path / "out", "parquet", "two")
@@ -159,7 +199,7 @@ def test_a_file_that_was_put_into_an_export_is_not_lost(tmp_path: Path) -> None:
 )
 def test_what_only_looks_like_an_export_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / MANIFEST).write_text(text)
-    with pytest.raises(ExportError, match="is no export of this project"):
+    with pytest.raises(ExportError, match="is not an export of this project"):
         check(tmp_path, FORMATS["csv"])
 
 

@@ -1,4 +1,4 @@
-"""Each letter once: whoever asks, however often, and wherever it was cut off."""
+"""Each e-mail once: whoever asks, however often, and wherever it was cut off."""
 
 import queue
 import smtplib
@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
-from reporting.mail.letters import Letter
-from reporting.mail.sending import AlreadySentError, Errand, Post, RefusedError, SendError, send_once
+from reporting.local.bigquery import LocalBigQuery
+from reporting.mail import messages
+from reporting.mail.emails import Email
+from reporting.mail.sending import AlreadySentError, Delivery, Post, RefusedError, SendError, send_once
 from reporting.settings import Settings, read_settings
-from reporting.warehouse import messages
 from reporting.warehouse.client import connect
-from sandbox.bigquery.server import LocalBigQuery
-from tests.marts import Marts
+from tests.support.marts import Marts
 
-LETTER = Letter("A subject", "A text")
+EMAIL = Email("A subject", "A text")
 Warehouse = tuple[bigquery.Client, Settings]
 
 
 @pytest.fixture(scope="module")
 def warehouse(bigquery_endpoint: LocalBigQuery) -> Warehouse:
-    """A warehouse that has the record of letters, and no more."""
+    """A warehouse that has the record of e-mails, and no more."""
     settings = read_settings(bigquery_endpoint.variables)
     client = connect(settings)
     Marts(client, settings).make_records()
@@ -60,12 +60,12 @@ def fail(error: BaseException) -> Callable[[], None]:
     return failing
 
 
-def errand(key: str, run_id: str = "one") -> Errand:
-    return Errand(key, run_id, "robot@example.org", ["a@example.org", "b@example.org"])
+def delivery(key: str, run_id: str = "one") -> Delivery:
+    return Delivery(key, run_id, "robot@example.org", ["a@example.org", "b@example.org"])
 
 
 def send(warehouse: Warehouse, key: str, post: Post, run_id: str = "one") -> int:
-    return send_once(*warehouse, errand(key, run_id), lambda: LETTER, post)
+    return send_once(*warehouse, delivery(key, run_id), lambda: EMAIL, post)
 
 
 def row(warehouse: Warehouse, key: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_a_second_time_it_is_not_sent(warehouse: Warehouse) -> None:
     assert held["claimed_at"] <= held["sent_at"]
 
 
-def test_another_letter_is_another_one(warehouse: Warehouse) -> None:
+def test_another_email_is_another_one(warehouse: Warehouse) -> None:
     box = Box()
     send(warehouse, "week 1", box.post)
     send(warehouse, "week 2", box.post)
@@ -100,7 +100,7 @@ def test_killed_before_it_was_sent_the_same_run_sends_it(warehouse: Warehouse) -
     with pytest.raises(Killed):
         send(warehouse, "killed before", box.post)
     box.before = lambda: None
-    with pytest.raises(SendError, match=r"is being sent by another run.* in 15 minutes"):
+    with pytest.raises(SendError, match=r"another run is sending .* in 15 minutes"):
         send(warehouse, "killed before", box.post, "other")
     send(warehouse, "killed before", box.post)
     assert len(box.ids()) == 1
@@ -147,20 +147,20 @@ def test_what_failed_can_be_tried_at_once_by_anybody(
     key = f"failed {said}"
     with pytest.raises(SendError) as caught:
         send(warehouse, key, box.post)
-    assert str(caught.value) == f"the mail server did not take {key}: {said}"
+    assert str(caught.value) == f"the mail server did not accept {key}: {said}"
     assert caught.value.__suppress_context__
     box.before = lambda: None
     send(warehouse, key, box.post, "other")
     assert len(box.ids()) == 1
 
 
-def test_a_letter_that_cannot_be_written_is_given_back(warehouse: Warehouse) -> None:
-    def write() -> Letter:
+def test_an_email_that_cannot_be_written_is_given_back(warehouse: Warehouse) -> None:
+    def write() -> Email:
         raise OSError("no room")
 
     box = Box()
     with pytest.raises(OSError, match="no room"):
-        send_once(*warehouse, errand("unwritten"), write, box.post)
+        send_once(*warehouse, delivery("unwritten"), write, box.post)
     send(warehouse, "unwritten", box.post, "other")
     assert len(box.ids()) == 1
 

@@ -1,11 +1,11 @@
-"""The week as the marts have it, as a letter, and sent by Airflow's tasks to a mail server on loopback."""
+"""The week as the marts have it, as an e-mail, and sent by Airflow's tasks to a mail server on loopback."""
 
 import csv
 import email
 import json
 import ssl
 from collections.abc import Iterator
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email import policy
@@ -20,16 +20,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from reporting.local.bigquery import LocalBigQuery
 from reporting.mail import rendering, summary
-from reporting.mail.summary import Birthday, Person, Planned, Summary, week_before
-from reporting.orchestration import letters
+from reporting.mail.week import Birthday, Person, Planned, Summary, week_before
+from reporting.orchestration import mail as tasks
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
-from sandbox.bigquery.server import LocalBigQuery
-from tests import receivers
-from tests.marts import Marts, contracts
 from tests.reporting.mail import week as story
 from tests.reporting.mail.week import NOW, ZONE
+from tests.support import receivers
+from tests.support.marts import Marts, contracts
 
 BERLIN = ZoneInfo(ZONE)
 
@@ -178,14 +178,14 @@ def seen(html: str) -> str:
     return " ".join(parser.text.split())
 
 
-def test_the_letter_says_it_twice_and_shows_no_markup_of_others(week: Summary) -> None:
-    letter = rendering.letter(week, "https://reporting.example")
+def test_the_email_says_it_twice_and_shows_no_markup_of_others(week: Summary) -> None:
+    email = rendering.email(week, "https://reporting.example")
     dash = rendering.DASH
     assert (
-        letter.subject == f"Your week, 16{dash}22 November: habits 58 %, 10 to call, 2 birthdays, 1 deal won"
+        email.subject == f"Your week, 16{dash}22 November: habits 58 %, 10 to call, 2 birthdays, 1 deal won"
     )
-    assert letter.html is not None
-    for text in (seen(letter.html), " ".join(letter.text.split())):
+    assert email.html is not None
+    for text in (seen(email.html), " ".join(email.text.split())):
         for said in (
             "58 % done of what was due",
             "Meditate",
@@ -225,10 +225,10 @@ def test_empty_states_are_sentences(week: Summary) -> None:
         ),
         health=replace(week.health, stale={}, read_at={}, built_at=None, changed_count=0),
     )
-    letter = rendering.letter(nothing)
-    assert letter.subject.endswith("November: nothing to tell")
-    assert letter.html is not None
-    for text in (seen(letter.html), " ".join(letter.text.split())):
+    email = rendering.email(nothing)
+    assert email.subject.endswith("November: nothing to report")
+    assert email.html is not None
+    for text in (seen(email.html), " ".join(email.text.split())):
         for said in (
             "No habit was due.",
             "Nobody is going cold.",
@@ -237,24 +237,24 @@ def test_empty_states_are_sentences(week: Summary) -> None:
         ):
             assert said in text
     unread = replace(nothing, habits=None, cold=None, deals=None, engagements=None)
-    html = rendering.letter(unread).html
+    html = rendering.email(unread).html
     assert html is not None
     assert "Habits" not in seen(html)
     assert "Deals" not in seen(html)
 
 
 def test_fresh_data_is_said_by_source(week: Summary) -> None:
-    letter = rendering.letter(replace(week, health=replace(week.health, stale={})))
-    assert letter.html is not None
-    for text in (seen(letter.html), " ".join(letter.text.split())):
-        assert "Google Contacts, HubSpot, Notion read within three days. 42 rows changed" in text
+    email = rendering.email(replace(week, health=replace(week.health, stale={})))
+    assert email.html is not None
+    for text in (seen(email.html), " ".join(email.text.split())):
+        assert "Google Contacts, HubSpot, Notion read within 3 days. 42 rows changed" in text
 
 
-def test_a_letter_of_many_habits_is_not_cut_off(week: Summary) -> None:
+def test_an_email_of_many_habits_is_not_cut_off(week: Summary) -> None:
     """Gmail shows the first 102 kB."""
     assert week.habits
     many = replace(week, habits=week.habits[:1] * 40)
-    assert len((rendering.letter(many).html or "").encode()) < 102_000
+    assert len((rendering.email(many).html or "").encode()) < 102_000
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def environment(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyP
 
 @pytest.fixture
 def mail(environment: pytest.MonkeyPatch) -> Iterator[receivers.Received]:
-    """The mail server of the alerts, which is that of the letters where there is no connection."""
+    """The mail server of the alerts, which is that of the e-mails where there is no connection."""
     with receivers.mail_server("hush-hush") as server:
         environment.setenv("REPORTING_SMTP_URL", f"smtp://robot:hush-hush@127.0.0.1:{server.port}")
         yield server
@@ -282,7 +282,7 @@ def mail(environment: pytest.MonkeyPatch) -> Iterator[receivers.Received]:
 def run_as(patch: pytest.MonkeyPatch, run_id: str, run_type: str = "scheduled", **params: Any) -> None:
     """Let the tasks think that they are of this run."""
     dag_run = SimpleNamespace(dag_id="report", run_id=run_id, run_type=run_type)
-    patch.setattr(letters, "get_current_context", lambda: {"dag_run": dag_run, "params": params})
+    patch.setattr(tasks, "get_current_context", lambda: {"dag_run": dag_run, "params": params})
 
 
 def parsed(text: str) -> EmailMessage:
@@ -295,24 +295,24 @@ def test_the_summary_is_sent_once_and_again_when_asked(
     week: Summary, environment: pytest.MonkeyPatch, mail: receivers.Received
 ) -> None:
     run_as(environment, "first")
-    assert letters.send_summary() > 5000
+    assert tasks.send_summary() > 5000
     for run_id in ("first", "second"):
         run_as(environment, run_id, "manual")
         with pytest.raises(AirflowSkipException, match=r"summary/\d{4}-\d\d-\d\d was sent at"):
-            letters.send_summary()
+            tasks.send_summary()
     run_as(environment, "second", "manual", again=True)
-    letters.send_summary()
+    tasks.send_summary()
     with pytest.raises(AirflowSkipException):
-        letters.send_summary()
+        tasks.send_summary()
     receiver, first = mail.next()
     assert receiver == "owner@example.org"
-    letter, other = parsed(first), parsed(mail.next()[1])
+    email, other = parsed(first), parsed(mail.next()[1])
     assert mail.is_empty()
-    assert letter["Message-ID"] != other["Message-ID"]
-    assert letter["From"] == "robot@example.org"
-    assert str(letter["Subject"]).startswith("Your week, ")
-    assert letter.get_content_type() == "multipart/alternative"
-    html = letter.get_body(("html",))
+    assert email["Message-ID"] != other["Message-ID"]
+    assert email["From"] == "robot@example.org"
+    assert str(email["Subject"]).startswith("Your week, ")
+    assert email.get_content_type() == "multipart/alternative"
+    html = email.get_body(("html",))
     assert html is not None
     assert "Whom to call" in seen(html.get_content())
 
@@ -321,21 +321,21 @@ def test_the_marts_come_as_csv_to_everybody(
     week: Summary, marts: Marts, environment: pytest.MonkeyPatch, mail: receivers.Received
 ) -> None:
     run_as(environment, "scheduled")
-    letters.send_csv()
+    tasks.send_csv()
     with pytest.raises(AirflowSkipException, match=r"full_csv/.* was sent at"):
-        letters.send_csv()
+        tasks.send_csv()
     # Whoever asks gets it, and each asking once.
     run_as(environment, "manual__1", "manual")
-    letters.send_csv()
+    tasks.send_csv()
     with pytest.raises(AirflowSkipException):
-        letters.send_csv()
+        tasks.send_csv()
     received, text = mail.next()
     assert received == "one@example.org,two@example.org"
     files = {
         file.get_filename(): (file.get_payload(decode=True) or b"").decode("utf-8-sig")
         for file in parsed(text).iter_attachments()
     }
-    # What the project notes of its own work is in no letter: it grows for ever.
+    # What the project notes of its own work is in no e-mail: it grows for ever.
     own = {"ops_runs", "ops_dbt_results", "ops_table_profiles"}
     assert set(files) == {f"{name}.csv" for name in contracts().keys() - own}
     rows = list(csv.DictReader(StringIO(files["deals.csv"], newline="")))
@@ -347,16 +347,16 @@ def test_the_marts_come_as_csv_to_everybody(
 def test_what_is_too_large_is_packed_or_refused(
     week: Summary, environment: pytest.MonkeyPatch, mail: receivers.Received
 ) -> None:
-    read_settings = letters.read_settings
-    environment.setattr(letters, "read_settings", lambda: replace(read_settings(), mail_limit=32_000))
+    read_settings = tasks.read_settings
+    environment.setattr(tasks, "read_settings", lambda: replace(read_settings(), mail_limit=32_000))
     run_as(environment, "manual__packed", "manual")
-    letters.send_csv()
+    tasks.send_csv()
     (file,) = parsed(mail.next()[1]).iter_attachments()
     assert file.get_filename() == "marts.zip"
-    environment.setattr(letters, "read_settings", lambda: replace(read_settings(), mail_limit=21_000))
+    environment.setattr(tasks, "read_settings", lambda: replace(read_settings(), mail_limit=21_000))
     run_as(environment, "manual__refused", "manual")
-    with pytest.raises(AirflowFailException, match="do not fit into a letter"):
-        letters.send_csv()
+    with pytest.raises(AirflowFailException, match="do not fit into an e-mail"):
+        tasks.send_csv()
     assert mail.is_empty()
 
 
@@ -367,7 +367,7 @@ def test_a_server_that_refuses_one_of_two_is_told_about(
         environment.setenv("REPORTING_SMTP_URL", f"smtp://127.0.0.1:{server.port}")
         run_as(environment, "manual__half", "manual")
         with pytest.raises(AirflowFailException, match="refused receiver 2 of 2 with 550"):
-            letters.send_csv()
+            tasks.send_csv()
         assert server.next()[0] == "one@example.org"
 
 
@@ -378,9 +378,9 @@ def test_a_server_that_takes_no_such_size_is_told_about(
         environment.setenv("REPORTING_SMTP_URL", f"smtp://127.0.0.1:{server.port}")
         run_as(environment, "manual__size", "manual")
         with pytest.raises(
-            AirflowException, match=r"did not take full_csv/manual__size: SMTPSenderRefused 552"
+            AirflowException, match=r"did not accept full_csv/manual__size: SMTPSenderRefused 552"
         ):
-            letters.send_csv()
+            tasks.send_csv()
         assert server.is_empty()
 
 
@@ -424,21 +424,23 @@ def test_the_connection_comes_first_and_turns_to_tls(
             "port": server.port,
             "login": "robot",
             "password": "hush-hush",
-            "extra": {"disable_ssl": True, "from_email": "letters@example.org"},
+            "extra": {"disable_ssl": True, "from_email": "e-mails@example.org"},
         }
         environment.setenv("AIRFLOW_CONN_SMTP", json.dumps(connection))
         environment.setenv("REPORTING_SMTP_URL", "smtp://127.0.0.1:1")
         run_as(environment, "manual__tls", "manual", again=True)
         # A certificate that nobody vouches for is none.
-        with pytest.raises(AirflowException, match=r"did not take .*: SSLCertVerificationError"):
-            letters.send_summary()
+        with pytest.raises(AirflowException, match=r"did not accept .*: SSLCertVerificationError"):
+            tasks.send_summary()
         environment.setenv("SSL_CERT_FILE", str(path))
-        letters.send_summary()
-        assert parsed(server.next()[1])["From"] == "letters@example.org"
+        tasks.send_summary()
+        assert parsed(server.next()[1])["From"] == "e-mails@example.org"
         run_as(environment, "manual__wrong", "manual", again=True)
         environment.setenv("AIRFLOW_CONN_SMTP", json.dumps(connection | {"password": "wrong-one"}))
-        with pytest.raises(AirflowException, match=r"did not take .*: SMTPAuthenticationError 535") as caught:
-            letters.send_summary()
+        with pytest.raises(
+            AirflowException, match=r"did not accept .*: SMTPAuthenticationError 535"
+        ) as caught:
+            tasks.send_summary()
         assert "wrong-one" not in str(caught.value)
 
 
@@ -453,14 +455,14 @@ def test_a_password_does_not_travel_in_clear(week: Summary, environment: pytest.
     }
     environment.setenv("AIRFLOW_CONN_SMTP", json.dumps(connection))
     run_as(environment, "manual__clear", "manual", again=True)
-    with pytest.raises(AirflowFailException, match="would send its password in clear"):
-        letters.send_summary()
+    with pytest.raises(AirflowFailException, match="would send its password unencrypted"):
+        tasks.send_summary()
 
 
 def test_a_connection_that_says_nothing_is_tls_from_the_start(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("AIRFLOW_CONN_SMTP", json.dumps({"conn_type": "smtp", "host": "mail.example.org"}))
-    hook = letters.MailHook()
-    hook.smtp_connection = hook.get_connection(letters.SMTP)
+    hook = tasks.MailHook()
+    hook.smtp_connection = hook.get_connection(tasks.SMTP)
     assert (hook.use_ssl, hook.smtp_starttls) == (True, False)
 
 
@@ -471,9 +473,9 @@ def test_who_sends_is_who_the_connection_says_then_the_setting_then_its_user(
 
     def sender(**extra: str) -> str:
         environment.setenv("AIRFLOW_CONN_SMTP", json.dumps(connection | {"extra": extra}))
-        return letters.MailHook().sender("owner@example.org")
+        return tasks.MailHook().sender("owner@example.org")
 
-    assert sender(from_email="letters@example.org") == "letters@example.org"
+    assert sender(from_email="e-mails@example.org") == "e-mails@example.org"
     assert sender() == "robot@example.org"
     environment.delenv("REPORTING_ALERT_SENDER")
     assert sender() == "user@example.org"
@@ -485,14 +487,17 @@ def test_nobody_to_send_to_is_skipped_and_no_server_fails_with_a_sentence(
     environment: pytest.MonkeyPatch,
 ) -> None:
     run_as(environment, "any")
-    with pytest.raises(AirflowFailException, match="there is no mail server: set REPORTING_SMTP_URL"):
-        letters.send_csv()
+    with pytest.raises(
+        AirflowFailException,
+        match=r"there is no mail server to send the e-mail with\. Set REPORTING_SMTP_URL",
+    ):
+        tasks.send_csv()
     environment.setenv("REPORTING_SUMMARY_EMAIL", "none")
     environment.delenv("REPORTING_CSV_EMAIL")
     with pytest.raises(AirflowSkipException, match="REPORTING_SUMMARY_EMAIL is not set"):
-        letters.send_summary()
+        tasks.send_summary()
     with pytest.raises(AirflowSkipException, match="REPORTING_CSV_EMAIL is not set"):
-        letters.send_csv()
+        tasks.send_csv()
 
 
 def test_without_marts_the_summary_is_skipped_and_can_be_sent_later(
@@ -504,9 +509,9 @@ def test_without_marts_the_summary_is_skipped_and_can_be_sent_later(
     try:
         run_as(environment, "manual__early", "manual", again=True)
         with pytest.raises(AirflowSkipException, match="the marts are not there yet"):
-            letters.send_summary()
+            tasks.send_summary()
     finally:
         marts.client.query(f"CREATE TABLE {habits} AS SELECT * FROM {marts.table('kept')}").result()
         marts.client.query(f"DROP TABLE {marts.table('kept')}").result()
-    letters.send_summary()
+    tasks.send_summary()
     assert mail.next()[0] == "owner@example.org"

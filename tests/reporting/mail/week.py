@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from tests.marts import Marts
+from tests.support.marts import Marts
 
 ZONE = "Europe/Berlin"
 NOW = datetime(2026, 11, 23, 5, 13, tzinfo=UTC)
@@ -189,3 +189,5 @@ def fill(marts: Marts) -> None:
     marts.read_by("notion", NOW - timedelta(hours=3), changed_count=5)
     marts.read_by("hubspot", NOW - timedelta(hours=3), changed_count=37)
     marts.read_by("google", NOW - timedelta(days=5))
+    # It asks the source nothing, so the source is as stale as before.
+    marts.read_by("google", NOW - timedelta(hours=1), refresh="replay")

@@ -1,19 +1,22 @@
 """What dbt said is kept, of a build that failed as well, and never at the price of the build."""
 
 import json
+import os
+import signal
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
 from google.api_core.exceptions import ServiceUnavailable
 from google.cloud import bigquery
 
-from reporting import dbt
-from reporting.orchestration.dbt import DbtBuild
-from reporting.settings import Settings
-from reporting.warehouse import records
+from reporting.monitoring import records
+from reporting.orchestration.dbt import DbtBuild, DbtTask
+from reporting.settings import Settings, read_settings
+from reporting.transform import dbt
 
 NODE = "model.reporting.habits"
 
@@ -90,3 +93,57 @@ def test_results_that_cannot_be_kept_fail_no_build(
     monkeypatch.setattr(records, "append", refuse)
     build(invocation_id="refused")
     assert rows(client) == []
+
+
+@pytest.mark.parametrize("listens", [True, False], ids=["one that listens", "one that does not"])
+def test_a_dbt_whose_time_is_up_ends_with_what_it_has_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, listens: bool
+) -> None:
+    """Nothing of it goes on beside the next attempt, or writes results while they are read."""
+    monkeypatch.setattr("reporting.orchestration.dbt.ENDING_SECONDS", 0.2)
+    settings = read_settings(
+        {"REPORTING_STATE": str(tmp_path), "BIGQUERY_EMULATOR_HOST": "http://127.0.0.1:1"}
+    )
+    pids = tmp_path / "pids"
+    os.mkfifo(pids)
+    trap = "" if listens else "trap '' TERM; "
+    command = ["bash", "-c", f"{trap}sleep 300 & echo $$ $! >{pids}; wait"]
+    started: list[int] = []
+
+    def end_the_time(*_: object) -> None:
+        raise AirflowTaskTimeout("Timeout")
+
+    def await_it() -> None:
+        started.extend(map(int, pids.read_text().split()))
+        # The process writes before whoever starts it has heard that it is there.
+        while task.subprocess_hook.sub_process is None:
+            pause.wait(0.01)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    task = DbtTask(command="dbt", task_id="staging")
+    pause = threading.Event()
+    before = signal.signal(signal.SIGUSR1, end_the_time)
+    watch = threading.Thread(target=await_it)
+    watch.start()
+    try:
+        with pytest.raises(AirflowTaskTimeout):
+            task._run({}, settings, command, lambda _: [])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        watch.join()
+    assert len(started) == 2
+    # A signal that was sent ends a process only when it runs next.
+    for _ in range(3000):
+        if not any(is_running(pid) for pid in started):
+            break
+        pause.wait(0.01)
+    assert not any(is_running(pid) for pid in started)
+    # Airflow's own call after it.
+    task.on_kill()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

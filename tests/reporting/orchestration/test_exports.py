@@ -7,11 +7,11 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from reporting.exports.marts import MARTS
+from reporting.local.bigquery import LocalBigQuery
 from reporting.orchestration import exports
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
-from sandbox.bigquery.server import LocalBigQuery
-from tests.marts import Marts
+from tests.support.marts import Marts
 
 
 def run_with(patch: pytest.MonkeyPatch, **params: Any) -> dict[str, int]:
@@ -27,7 +27,7 @@ def test_without_an_address_it_is_skipped(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_param_that_cannot_be_fails_for_good(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("REPORTING_EXPORT_URI", str(tmp_path))
-    with pytest.raises(AirflowFailException, match="'habit' is no mart"):
+    with pytest.raises(AirflowFailException, match="'habit' is not a mart"):
         run_with(monkeypatch, marts=["habit"])
 
 
@@ -56,5 +56,5 @@ def test_settings_and_params_say_what_and_where(
     asked = {"to": "sqlite", "marts": ["habit_metrics", "people"], "since": "2026-02-01", "until": None}
     assert run_with(monkeypatch, **asked) == {"habit_metrics": 1, "people": 0}
     assert (tmp_path / "marts.sqlite").is_file()
-    assert "Exported whole, since they have no time: people." in caplog.text
+    assert "Exported in full, since their rows have no time: people." in caplog.text
     assert "habit_metrics: 1 of 1 rows" in caplog.text

@@ -38,7 +38,16 @@ def test_a_day_that_is_none_keeps_no_other(caplog: pytest.LogCaptureFixture) -> 
     found = Variables(broken="soon", due="2026-11-01")
     assert found.lift() == ["due"]
     assert variable_of("broken") in found
-    assert "holds no date" in caplog.text
+    assert "does not hold a date" in caplog.text
+
+
+def test_a_variable_that_names_no_dag_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    found = Variables(
+        **{"due": "2026-11-01", "--yes": "2026-11-01", "a/../b": "2026-11-01", "": "2026-11-01"}
+    )
+    assert found.lift() == ["due"]
+    assert found.resumed == ["due"]
+    assert caplog.text.count("does not name a DAG") == 3
 
 
 def test_one_that_is_not_resumed_is_tried_again() -> None:

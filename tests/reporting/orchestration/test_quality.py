@@ -6,10 +6,11 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from google.cloud import bigquery
 
-from reporting.entities import GOOGLE, Entity
+from reporting.entity import Entity
+from reporting.monitoring import profiles
 from reporting.orchestration import quality
 from reporting.settings import Settings
-from reporting.warehouse import profiles
+from reporting.sources.google_contacts.entities import GOOGLE
 from reporting.warehouse.client import WarehouseError
 
 

@@ -10,10 +10,9 @@ from airflow.utils.types import DagRunType
 from google.cloud import bigquery
 from pendulum import instance
 
-from reporting.commands.configuration import METADATA
 from reporting.orchestration import cleanup, runs
-from reporting.settings import Settings
-from tests.airflow_metadata import Metadata
+from reporting.settings import METADATA_URL, Settings
+from tests.support.airflow_metadata import Metadata
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 OWN = SimpleNamespace(dag_id="raw_airflow__runs__changed", run_id="manual__now")
@@ -27,8 +26,8 @@ def bring(monkeypatch: pytest.MonkeyPatch, everything: bool = False) -> dict[str
 
 
 def test_without_the_databases_address_it_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(METADATA, raising=False)
-    with pytest.raises(AirflowSkipException, match=f"{METADATA} is not set"):
+    monkeypatch.delenv(METADATA_URL, raising=False)
+    with pytest.raises(AirflowSkipException, match=f"{METADATA_URL} is not set"):
         bring(monkeypatch)
 
 
@@ -48,7 +47,7 @@ def warehouse(
 def test_a_database_that_cannot_be_read_is_said_without_its_address(
     warehouse: tuple[bigquery.Client, Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(METADATA, "postgresql+psycopg2://owner:hidden@127.0.0.1:1/airflow")
+    monkeypatch.setenv(METADATA_URL, "postgresql+psycopg2://owner:hidden@127.0.0.1:1/airflow")
     with pytest.raises(AirflowException, match="metadata database cannot be read") as said:
         bring(monkeypatch)
     assert "hidden" not in str(said.value)
@@ -61,7 +60,7 @@ def test_runs_are_brought_from_the_cursor_on_and_all_of_them_when_asked(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     client, settings = warehouse
-    monkeypatch.setenv(METADATA, f"sqlite:///{database}")
+    monkeypatch.setenv(METADATA_URL, f"sqlite:///{database}")
     half = NOW.replace(minute=NOW.minute // 30 * 30, second=0)
     metadata = Metadata(f"sqlite:///{database}")
     metadata.dag(CANARY, cron="*/30 * * * *")
@@ -106,7 +105,7 @@ def test_both_ends_of_the_span_belong_to_it() -> None:
 
 
 def test_a_missing_run_has_the_id_that_airflow_would_give_it() -> None:
-    from reporting.runs import _absent
+    from reporting.monitoring.runs import _absent
 
     at = datetime(2026, 6, 30, 12, tzinfo=UTC)
     theirs = DagRunType.SCHEDULED.generate_run_id(suffix=instance(at).isoformat())
@@ -116,5 +115,5 @@ def test_a_missing_run_has_the_id_that_airflow_would_give_it() -> None:
 def test_the_history_ends_by_its_own_age_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for params in ({"days": 30, "dag_ids": []}, {"days": None, "dag_ids": [CANARY]}):
         monkeypatch.setattr(cleanup, "get_current_context", lambda params=params: {"params": params})
-        with pytest.raises(AirflowSkipException, match="by its own age alone"):
+        with pytest.raises(AirflowSkipException, match="does not touch the history of runs"):
             cleanup.clean_history()

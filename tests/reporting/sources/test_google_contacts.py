@@ -1,4 +1,4 @@
-"""The readers of Google Contacts against its stand-in: a test for each trap of the People API."""
+"""The readers of Google Contacts against its fake API: a test for each trap of the People API."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reporting.sources import google_contacts
+from reporting.settings import read_settings
 from reporting.sources.base import (
     AccessDeniedError,
     IncompleteReadError,
@@ -19,10 +19,12 @@ from reporting.sources.base import (
     Tombstone,
 )
 from reporting.sources.google_api import RefusedError, authorized_user, is_rate_limited
+from reporting.sources.google_contacts import reader as google_contacts
+from reporting.sources.google_contacts import rows
 from reporting.sources.google_contacts.api import Account
 from reporting.sources.google_contacts.lists import ContactsReader, content_hash
 from reporting.sources.http import PoliteTransport
-from tests.google_account import (
+from tests.support.google_account import (
     ENTITIES,
     LONG_AGO,
     UNPACED,
@@ -52,8 +54,8 @@ def small(tmp_path: Path) -> Iterator[AddressBook]:
         yield running
 
 
-def swept(book: AddressBook, kind: str = "contacts", **options: Any) -> str:
-    """The sync token of a sweep."""
+def refreshed(book: AddressBook, kind: str = "contacts", **options: Any) -> str:
+    """The sync token of a full refresh."""
     reader = book.reader(kind, **options)
     read(reader)
     assert reader.sync_token
@@ -61,13 +63,15 @@ def swept(book: AddressBook, kind: str = "contacts", **options: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_sweep_reads_everything_and_its_last_page_has_the_token(sample: AddressBook, kind: str) -> None:
+def test_a_full_refresh_reads_everything_and_its_last_page_has_the_token(
+    sample: AddressBook, kind: str
+) -> None:
     reader = sample.reader(kind, page_size=4)
     assert isinstance(reader, SyncReader)
     pages = []
     for page in reader.read(None):
         assert reader.sync_token is None
-        assert reader.is_sweep
+        assert reader.is_full_refresh
         pages.append(page)
     assert sorted(ids(pages)) == sorted(sample.truth(kind))
     assert len(pages) > 3
@@ -77,15 +81,15 @@ def test_a_sweep_reads_everything_and_its_last_page_has_the_token(sample: Addres
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_new_costs_one_request_and_an_access_token(sample: AddressBook, kind: str) -> None:
-    token = swept(sample, kind)
+    token = refreshed(sample, kind)
     reader = sample.reader(kind)
     assert ids(read(reader, token)) == []
     assert reader.request_count == 2
-    assert not reader.is_sweep
+    assert not reader.is_full_refresh
     assert reader.sync_token
 
 
-def test_a_sweep_costs_a_request_for_a_thousand(sample: AddressBook) -> None:
+def test_a_full_refresh_costs_a_request_for_a_thousand(sample: AddressBook) -> None:
     before = sample.requests()
     for kind in KINDS:
         read(sample.reader(kind))
@@ -95,7 +99,7 @@ def test_a_sweep_costs_a_request_for_a_thousand(sample: AddressBook) -> None:
 
 
 def test_a_sync_brings_what_changed_and_what_was_deleted(small: AddressBook) -> None:
-    token = swept(small)
+    token = refreshed(small)
     edited, gone = list(small.truth())[:2]
     small.change(edited, nicknames=[{"value": "Ed"}])
     small.delete(gone)
@@ -104,12 +108,12 @@ def test_a_sync_brings_what_changed_and_what_was_deleted(small: AddressBook) -> 
     pages = read(reader, token)
     assert sorted(ids(pages)) == sorted([edited, made])
     assert tombstones(pages) == {Tombstone(gone, "trashed")}
-    assert not reader.is_sweep
+    assert not reader.is_full_refresh
     assert ids(read(small.reader(), reader.sync_token)) == []
 
 
 def test_a_sync_of_groups_brings_names_and_what_was_deleted(small: AddressBook) -> None:
-    token = swept(small, "contact_groups")
+    token = refreshed(small, "contact_groups")
     renamed, gone = list(small.truth("contact_groups"))[-2:]
     small.change(renamed, name="Other")
     small.delete(gone)
@@ -120,7 +124,7 @@ def test_a_sync_of_groups_brings_names_and_what_was_deleted(small: AddressBook) 
 
 
 def test_a_sync_of_many_changes_has_pages(small: AddressBook) -> None:
-    token = swept(small, page_size=4)
+    token = refreshed(small, page_size=4)
     names = list(small.truth())[:11]
     for name in names:
         small.change(name, nicknames=[{"value": "Ed"}])
@@ -130,58 +134,60 @@ def test_a_sync_of_many_changes_has_pages(small: AddressBook) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_expired_sync_token_makes_the_read_a_sweep(
+def test_an_expired_sync_token_makes_the_read_a_full_refresh(
     small: AddressBook, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    token = swept(small, kind)
+    token = refreshed(small, kind)
     small.control("POST", "sync_tokens/expire")
     reader = small.reader(kind)
     assert sorted(ids(read(reader, token))) == sorted(small.truth(kind))
-    assert reader.is_sweep
+    assert reader.is_full_refresh
     assert reader.request_count == 3
     assert "EXPIRED_SYNC_TOKEN" in caplog.text
     # Its token is good again.
     following = small.reader(kind)
     assert ids(read(following, reader.sync_token)) == []
-    assert not following.is_sweep
+    assert not following.is_full_refresh
 
 
-def test_a_sync_token_ends_seven_days_after_its_sweep(small: AddressBook) -> None:
-    token = swept(small)
+def test_a_sync_token_ends_seven_days_after_its_full_refresh(small: AddressBook) -> None:
+    token = refreshed(small)
     small.pass_time(6.9 * 86400)
     renewed = small.reader()
     read(renewed, token)
-    assert not renewed.is_sweep
+    assert not renewed.is_full_refresh
     small.pass_time(0.2 * 86400)
     late = small.reader()
     assert len(ids(read(late, renewed.sync_token))) == 30
-    assert late.is_sweep
+    assert late.is_full_refresh
 
 
 def test_an_expired_sync_token_may_be_a_410(small: AddressBook) -> None:
-    token = swept(small)
+    token = refreshed(small)
     small.fault(kind="status", status=410, path="connections")
     reader = small.reader()
     assert len(ids(read(reader, token))) == 30
-    assert reader.is_sweep
+    assert reader.is_full_refresh
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_sync_token_of_other_parameters_makes_the_read_a_sweep(sample: AddressBook, kind: str) -> None:
-    token = swept(sample, kind, page_size=20)
+def test_a_sync_token_of_other_parameters_makes_the_read_a_full_refresh(
+    sample: AddressBook, kind: str
+) -> None:
+    token = refreshed(sample, kind, page_size=20)
     reader = sample.reader(kind, page_size=30)
     assert sorted(ids(read(reader, token))) == sorted(sample.truth(kind))
-    assert reader.is_sweep
+    assert reader.is_full_refresh
 
 
-def test_a_sync_token_of_nobody_makes_the_read_a_sweep(sample: AddressBook) -> None:
+def test_a_sync_token_of_nobody_makes_the_read_a_full_refresh(sample: AddressBook) -> None:
     reader = sample.reader()
     assert len(ids(read(reader, "of another account"))) == 30
-    assert reader.is_sweep
+    assert reader.is_full_refresh
 
 
 def test_a_request_that_is_wrong_in_itself_is_an_error(sample: AddressBook) -> None:
-    for token in (None, swept(sample)):
+    for token in (None, refreshed(sample)):
         with pytest.raises(RefusedError, match=r"400 \(without a reason\) for contacts: Page size"):
             read(sample.reader(page_size=2000), token)
 
@@ -200,14 +206,14 @@ def test_a_page_token_that_ends_in_the_middle_loads_nothing(tmp_path: Path) -> N
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_sync_sees_late_is_in_the_next(tmp_path: Path, kind: str) -> None:
     with address_book(tmp_path, "--propagation", "300") as late:
-        token = swept(late, kind)
+        token = refreshed(late, kind)
         edited, gone = list(late.truth(kind))[-2:]
         late.change(edited, **({"nicknames": [{"value": "Ed"}]} if kind == "contacts" else {"name": "Other"}))
         late.delete(gone)
         reader = late.reader(kind)
         assert ids(read(reader, token)) == []
-        # A sweep in between is as old as a sync, and its token leads to the same.
-        tokens = [reader.sync_token, swept(late, kind)]
+        # A full refresh in between is as old as a sync, and its token leads to the same.
+        tokens = [reader.sync_token, refreshed(late, kind)]
         late.pass_time(301)
         for each in tokens:
             pages = read(late.reader(kind), each)
@@ -216,7 +222,7 @@ def test_what_a_sync_sees_late_is_in_the_next(tmp_path: Path, kind: str) -> None
 
 
 def test_a_sync_names_the_former_resource_names(small: AddressBook) -> None:
-    token = swept(small)
+    token = refreshed(small)
     first = next(iter(small.truth()))
     third = small.rename(small.rename(first))
     pages = read(small.reader(), token)
@@ -225,7 +231,7 @@ def test_a_sync_names_the_former_resource_names(small: AddressBook) -> None:
     assert {(each.reason, each.merged_into_id) for each in tombstones(pages)} == {("merged", third)}
 
 
-def test_what_a_sweep_did_not_meet_is_asked_for_by_its_name(small: AddressBook) -> None:
+def test_what_a_full_refresh_did_not_meet_is_asked_for_by_its_name(small: AddressBook) -> None:
     there, gone, renamed = list(small.truth())[:3]
     small.delete(gone)
     name = small.rename(renamed)
@@ -242,7 +248,7 @@ def test_what_a_sweep_did_not_meet_is_asked_for_by_its_name(small: AddressBook) 
     }
 
 
-def test_groups_that_a_sweep_did_not_meet_are_missing(sample: AddressBook) -> None:
+def test_groups_that_a_full_refresh_did_not_meet_are_missing(sample: AddressBook) -> None:
     reader = sample.reader("contact_groups")
     assert tombstones(list(reader.ask_about(["contactGroups/1"]))) == {
         Tombstone("contactGroups/1", "missing")
@@ -252,7 +258,7 @@ def test_groups_that_a_sweep_did_not_meet_are_missing(sample: AddressBook) -> No
 
 
 def test_an_endpoint_makes_no_difference_to_the_content(small: AddressBook) -> None:
-    token = swept(small)
+    token = refreshed(small)
     name = small.rename(next(iter(small.truth())))
 
     def of(pages: Any) -> Record:
@@ -347,7 +353,9 @@ def test_an_access_token_that_ends_in_the_middle_is_renewed(tmp_path: Path) -> N
 def test_a_revoked_refresh_token_is_explained(small: AddressBook, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     small.http.post("/revoke", data={"token": USER["refresh_token"]})
-    with pytest.raises(AccessDeniedError, match=r"invalid_grant.*'Testing' ends after seven days") as raised:
+    with pytest.raises(
+        AccessDeniedError, match=r"invalid_grant.*'Testing' expires after seven days"
+    ) as raised:
         read(small.reader())
     assert "script/google-login" in str(raised.value)
     assert_no_secret(str(raised.value) + caplog.text)
@@ -355,7 +363,7 @@ def test_a_revoked_refresh_token_is_explained(small: AddressBook, caplog: pytest
 
 def test_a_refresh_token_of_a_testing_app_ends(tmp_path: Path) -> None:
     with address_book(tmp_path, "--refresh-token-lifetime", str(7 * 86400)) as testing:
-        swept(testing)
+        refreshed(testing)
         testing.pass_time(7 * 86400 + 1)
         with pytest.raises(AccessDeniedError, match="publish the app"):
             read(testing.reader())
@@ -393,7 +401,7 @@ def test_nothing_secret_is_logged(small: AddressBook, caplog: pytest.LogCaptureF
     caplog.set_level(logging.DEBUG)
     small.fault(kind="status", status=503, path="token")
     small.fault(kind="status", status=429, path="connections")
-    token = swept(small)
+    token = refreshed(small)
     small.control("POST", "sync_tokens/expire")
     read(small.reader(), token)
     assert "attempt 2 follows" in caplog.text
@@ -446,14 +454,15 @@ def test_a_refusal_of_every_access_token_ends() -> None:
     sent: list[httpx.Request] = []
     with pytest.raises(AccessDeniedError, match="401"):
         read(over(lambda _: httpx.Response(401, json={}), sent))
-    assert len(sent) == 3
+    # Google's own client asks again with a new access token, and each of its tries is asked twice.
+    assert len(sent) == 6
 
 
 def test_a_last_page_without_a_token_keeps_the_one_there_was() -> None:
     reader = over(lambda _: httpx.Response(200, json={}), [])
     read(reader, "good")
     assert reader.sync_token == "good"
-    assert not reader.is_sweep
+    assert not reader.is_full_refresh
 
 
 def test_a_profile_is_no_contact_any_more() -> None:
@@ -498,12 +507,35 @@ def test_an_authorized_user_is_found_where_airflow_keeps_it(tmp_path: Path) -> N
         assert authorized_user(extra) is None
     with pytest.raises(AccessDeniedError, match="cannot be read"):
         authorized_user({"credential_config_file": str(tmp_path / "none.json")})
-    with pytest.raises(AccessDeniedError, match=r"has no client_secret.*script/google-login"):
+    path.write_bytes(b"\xff" + text.encode())
+    for named in (str(path), "no\0file"):
+        with pytest.raises(AccessDeniedError, match=r"cannot be read \(it is no text\)"):
+            authorized_user({"credential_config_file": named})
+    with pytest.raises(AccessDeniedError, match=r"lacks client_secret.*script/google-login"):
         Account({**USER, "client_secret": ""})
 
 
 def test_the_reader_of_an_entity(sample: AddressBook) -> None:
     for kind in KINDS:
-        reader = google_contacts.reader(Account(USER, sample.address, UNPACED), ENTITIES[kind])
+        reader = google_contacts.reader_of(Account(USER, sample.address, UNPACED), ENTITIES[kind])
         assert len(list(reader.read(LONG_AGO))) == 1
         reader.close()
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ({"year": 1990, "month": 2, "day": 29}, (1990, 2, 29)),
+        ({"year": 0, "month": 6, "day": 30}, (None, 6, 30)),
+        ({"year": 10_000, "month": 13, "day": 32}, (None, None, None)),
+        ({"year": -1, "month": "12", "day": -5}, (None, 12, None)),
+        ({"year": [], "month": 1e300, "day": None}, (None, None, None)),
+    ],
+)
+def test_a_part_of_a_date_that_no_calendar_has_is_not_known(
+    date: dict[str, Any], expected: tuple[int | None, ...]
+) -> None:
+    # A month of 13 would stop the mart, and everybody in it.
+    payload = {"resourceName": "people/c1", "birthdays": [{"date": date}]}
+    made = rows.row(ENTITIES["contacts"], Record(payload), {}, read_settings({}))
+    assert tuple(made["birthdays"][0][part] for part in ("year", "month", "day")) == expected

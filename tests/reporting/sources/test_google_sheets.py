@@ -1,5 +1,6 @@
 """Tabs of Google Sheets: what cells mean in a locale, what keys rows, and what is said when a tab is another."""
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -7,16 +8,16 @@ from typing import Any
 
 import pytest
 from babel.dates import format_date
-from babel.numbers import format_decimal
-from hypothesis import given
+from babel.numbers import format_currency, format_decimal
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reporting.entities import GOOGLE_SHEETS
 from reporting.sources.base import AccessDeniedError, NotFoundError, Record, SourceError
 from reporting.sources.google_api import GoogleAccount
-from reporting.sources.google_sheets import SHEETS, SheetReader
 from reporting.sources.google_sheets.cells import as_text
-from reporting.sources.google_sheets.rows import (
+from reporting.sources.google_sheets.entities import GOOGLE_SHEETS
+from reporting.sources.google_sheets.reader import SHEETS, SheetReader
+from reporting.sources.google_sheets.tab import (
     Address,
     SheetError,
     content_hash,
@@ -25,10 +26,19 @@ from reporting.sources.google_sheets.rows import (
     renamed_columns,
 )
 from sandbox.google import CONTACTS_SCOPE, SPREADSHEET_ID, SPREADSHEET_LINK
-from tests.google_account import UNPACED, USER, AddressBook, address_book, assert_no_secret
+from tests.support.google_account import UNPACED, USER, AddressBook, address_book, assert_no_secret
 
 [LEDGER] = GOOGLE_SHEETS
 HEADER = ["Date", "Description", "Category", "Account", "Amount", "Note"]
+
+
+@pytest.mark.parametrize("kind", ["number", "date", "text"])
+@pytest.mark.parametrize("odd", ["-{0}x", "({0}x", "1{0}x", "1 -{0}-", "\u20ac{0}\u20ac"])
+@pytest.mark.parametrize("filling", [" ", "1", "1.234", "1 234 "])
+def test_the_longest_cell_that_can_be_typed_is_looked_through_once(kind: str, odd: str, filling: str) -> None:
+    cell = odd.format(filling * (50_000 // len(filling)))
+    # Looked through in every way, it took hours.
+    assert as_text(cell, kind, "de_DE") == cell
 
 
 @pytest.mark.parametrize(
@@ -53,12 +63,93 @@ HEADER = ["Date", "Description", "Category", "Account", "Amount", "Note"]
         ("1 234,50", "fr_FR", "1234.50"),
         ("1\N{NARROW NO-BREAK SPACE}234,50", "fr_FR", "1234.50"),
         ("12.5", "no such locale", "12.5"),
+        ("Rs. 500", "en_IN", "500"),
+        ("Rs.1,00,000.50", "en_IN", "100000.50"),
+        ("12,34,567", "hi_IN", "1234567"),
+        ("1,234,567", "en_IN", "1234567"),
+        ("5,50 kr.", "da_DK", "5.50"),
+        ("5,50 zł", "pl_PL", "5.50"),
+        ("R$ 5,00", "pt_BR", "5.00"),
+        ("US$5", "en_GB", "5"),
+        ("1.234,50", "no_NO", "1.234,50"),
+        ("1\N{NO-BREAK SPACE}234,50 kr", "no_NO", "1234.50"),
+        ("1.234,56", "de_AT", "1234.56"),
+        ("1\N{NO-BREAK SPACE}234.50", "en_US", "1234.50"),
+        ("\u0661\u066c\u0662\u0663\u0664\u066b\u0665\u0660", "ar_EG", "1234.50"),
+        ("\uff11\uff12\uff13", "ja_JP", "123"),
+        ("-€5", "de_DE", "-5"),
+        ("€-5", "de_DE", "-5"),
+        ("5 €-", "de_DE", "-5"),
+        ("($5.00)", "en_US", "-5.00"),
+        ("+5", "en_US", "5"),
+        (".5", "en_US", "0.5"),
+        ("-.5", "en_US", "-0.5"),
         # Not understood, and so as it was typed.
         ("1,234.56", "de_DE", "1,234.56"),
-        ("12.5", "de_DE", "12.5"),
+        ("12.5", "de_DE", "'12.5"),
+        ("-1.50", "fr_FR", "'-1.50"),
+        # A cast would take it for a number.
+        ("1e3", "en_US", "'1e3"),
+        ("5.", "en_US", "'5."),
+        ("1.5", "de_DE", "'1.5"),
+        ("0.125", "de_DE", "'0.125"),
         ("about 20", "en_US", "about 20"),
         ("#REF!", "en_US", "#REF!"),
         ("NaN", "en_US", "NaN"),
+        *(
+            (typed, locale, typed)
+            for locale, texts in {
+                "en_US": (
+                    "5k",
+                    "5 K",
+                    "2h",
+                    "5.00 DR",
+                    "2000.00 CR",
+                    "5%",
+                    "5\N{CENT SIGN}",
+                    "5 EUR USD",
+                    "5 XAU",
+                    "5 eur",
+                    "(-5)",
+                    "-(5)",
+                    "--5",
+                    "-5-",
+                    "(5",
+                    "5)",
+                    "((5))",
+                    "(5)-",
+                    "12 34",
+                    "1 234",
+                    "1,5",
+                    "12,34,567",
+                    "1,234,56",
+                    "0,125",
+                    "1'234",
+                    "1/2",
+                    "1\N{NO-BREAK SPACE}23",
+                    "\u0661\uff12",
+                    "$5 of 6",
+                    "5 6",
+                    "USD .50",
+                    "5x",
+                ),
+                "de_DE": (
+                    "1,5 Mio",
+                    "2,5 Mrd €",
+                    "1.234.5",
+                    "5,-",
+                    "12,- €",
+                    "1.234,56,7",
+                    "1,234.56",
+                    "5 Tsd.",
+                    "5 St.",
+                ),
+                "en_IN": ("5 lakh", "5 cr", "Rs", "Rs. .", "Rs -", "1,2,345", "Rs. 5 DR"),
+                "en_ZM": ("5 K",),
+                "fr_FR": ("1 2345", "12 34", "1 234 56", "1\N{NARROW NO-BREAK SPACE}234 567"),
+            }.items()
+            for typed in texts
+        ),
         (True, "en_US", "TRUE"),
         ("", "en_US", None),
         ("  ", "en_US", None),
@@ -84,8 +175,41 @@ def test_an_amount_is_read_as_its_locale_writes_it(cell: Any, locale: str, expec
         ("30.02.2026", "de_DE", "30.02.2026"),
         ("in March", "en_US", "in March"),
         ("room 12 of 3, 2026", "en_US", "room 12 of 3, 2026"),
+        ("25/12/2026", "en_US", "25/12/2026"),
+        ("05/12/2026", "en_US", "2026-05-12"),
+        ("31.03.202", "de_DE", "31.03.202"),
+        ("31.03.20266", "de_DE", "31.03.20266"),
+        ("31.03.0202", "de_DE", "31.03.0202"),
+        ("3/4/5", "en_US", "3/4/5"),
+        ("31-12/2026", "de_DE", "31-12/2026"),
+        ("31-12/2026", "nl_NL", "31-12/2026"),
+        ("31/03/2026", "de_DE", "31/03/2026"),
+        ("12.05.2026", "en_US", "12.05.2026"),
+        ("31-12-2026", "nl_NL", "2026-12-31"),
+        ("31. 3. 2026", "cs_CZ", "2026-03-31"),
+        ("2026. 3. 1.", "hu_HU", "2026-03-01"),
+        ("26. 3. 1.", "ko_KR", "2026-03-01"),
+        ("26/3/1", "ja_JP", "26/3/1"),
+        ("1.3.29", "de_DE", "2029-03-01"),
+        ("1.3.30", "de_DE", "1930-03-01"),
+        # Years of another calendar.
+        ("31/3/2569", "th_TH", "31/3/2569"),
+        ("31/3/69", "th_TH", "31/3/69"),
+        ("\u0663\u0661/\u0663/\u0662\u0660\u0662\u0666", "ar_EG", "2026-03-31"),
+        ("03/04/2026", "no such locale", "03/04/2026"),
+        ("2026-03-31", "no such locale", "2026-03-31"),
+        ("29.02.2026", "de_DE", "29.02.2026"),
+        ("3 1.03.2026", "de_DE", "3 1.03.2026"),
+        # A time alone is no day.
+        (0.5, "de_DE", "0.5"),
+        (0.999, "de_DE", "0.999"),
+        (0, "de_DE", "0"),
+        (1, "de_DE", "1899-12-31"),
         (-5, "en_US", "-5"),
         (10**9, "en_US", "1000000000"),
+        # A year is no day of 1905.
+        (2026, "de_DE", "2026"),
+        (2026.0, "de_DE", "2026"),
         (True, "en_US", "TRUE"),
         ("", "en_US", None),
     ],
@@ -104,6 +228,50 @@ def test_a_text_is_trimmed(cell: Any, expected: str) -> None:
 
 
 locales = st.sampled_from(("de_DE", "de_CH", "en_US", "en_GB", "fr_FR", "nl_NL", "sv_SE", "pl_PL", "ja_JP"))
+
+
+# Locales of Google Sheets, among them some of every way to write numbers.
+written_locales = st.sampled_from(
+    [
+        *("ar_EG", "cs_CZ", "da_DK", "de_AT", "de_CH", "en_IN", "en_ZA", "es_ES", "fa_IR", "fr_CH", "hi_IN", "hu_HU"),
+        *("it_IT", "iw_IL", "ko_KR", "lv_LV", "nb_NO", "no_NO", "pt_BR", "pt_PT", "ru_RU", "sr_RS", "th_TH", "tr_TR"),
+        *("uk_UA", "vi_VN", "zh_TW"),
+    ]
+)  # fmt: skip
+
+
+@given(
+    st.decimals(-(10**9), 10**9, places=2, allow_nan=False),
+    written_locales,
+    st.sampled_from(("EUR", "USD", "INR", "CHF")),
+)
+def test_an_amount_with_a_currency_that_a_locale_writes_is_read_again(
+    amount: Decimal, locale: str, currency: str
+) -> None:
+    babels = locale.replace("no_", "nb_")
+    written = format_currency(amount, currency, locale=babels, numbering_system="default")
+    assert Decimal(as_text(written, "number", locale) or "") == amount
+
+
+@example("+0\u0661", "ar_EG")
+@given(st.text(alphabet="0123456789.,-+() '%kKmhDRCE€$\u00a0\u202f\u0661/", max_size=12), written_locales)
+def test_what_is_read_as_an_amount_has_the_digits_that_were_typed(text: str, locale: str) -> None:
+    found = as_text(text, "number", locale)
+    if found in (None, text.strip(), f"'{text.strip()}"):
+        return
+    assert re.fullmatch(r"-?\d+(\.\d+)?", found)
+    digits = "".join(str(int(char)) for char in text if char.isdecimal())
+    assert found.replace(".", "").lstrip("-0") == digits.lstrip("0")
+    assert found.startswith("-") == any(char in text for char in "-(")
+
+
+@given(st.from_regex(r"\s?[-+]?[0-9]{0,4}[.,]?[0-9]{0,3}(e[0-9])?", fullmatch=True), written_locales)
+def test_what_is_not_understood_is_castable_nowhere(text: str, locale: str) -> None:
+    """A cast knows one way of writing alone, and would read `12.5` where it means something else or nothing."""
+    found = as_text(text, "number", locale) or ""
+    if not re.fullmatch(r"-?\d+(\.\d+)?", found):
+        with pytest.raises(ValueError, match="could not convert"):
+            float(found)
 
 
 @given(st.decimals(-(10**9), 10**9, places=2, allow_nan=False), locales)
@@ -142,7 +310,9 @@ def test_a_tab_is_named_by_link_or_id(text: str, expected: Address) -> None:
 
 @pytest.mark.parametrize("text", ["Money", "https://example.com/x", "!Ledger", "1234 5678 9012"])
 def test_what_is_no_address_is_not_shown(text: str) -> None:
-    with pytest.raises(SheetError, match="REPORTING_NAME_GOOGLE_SHEETS__LEDGER is no address") as caught:
+    with pytest.raises(
+        SheetError, match="REPORTING_NAME_GOOGLE_SHEETS__LEDGER does not name a spreadsheet"
+    ) as caught:
         Address.parse(LEDGER, text)
     assert "example" not in str(caught.value)
 
@@ -171,13 +341,44 @@ def test_columns_can_have_other_names() -> None:
         (["Date", "Category", "Amount"], "amount=Betrag", "lacks the column 'Betrag'"),
         ([], None, "first row has nothing"),
         (["Date", "Category", "Amount", "date "], None, r"the column 'date' twice \(A and D\)"),
-        (["Date", "Category", "Amount"], "sum=Betrag", "names 'sum', which is no column"),
+        (["Date", "Category", "Amount", "", "AM OUNT"], None, r"the column 'AM OUNT' twice \(C and E\)"),
+        (["id", "Date", "Category", "Amount", "ID"], None, r"the column 'ID' twice \(A and E\)"),
+        (["Date", "Category", "Amount"], "sum=Betrag", "names 'sum', which is not a column"),
         (["Date", "Category", "Amount"], "amount", "takes NAME=NAME IN THE SHEET"),
     ],
 )  # fmt: skip
 def test_a_tab_that_is_another_is_named(header: list[str], columns: str | None, said: str) -> None:
     with pytest.raises(SheetError, match=said):
         records([], header, columns)
+
+
+def test_a_column_that_is_there_twice_does_not_stop_the_others() -> None:
+    header = [*HEADER, "note ", "", "NOTE", "description", "note (G)"]
+    row = [46112, "Baker", "Food", "Cash", -5, "one", "two", "unnamed", "three", "other", "four"]
+    found = header_of(LEDGER, header, "Ledger", {})
+    assert found.names == [
+        *LEDGER.columns, "Note", "note (G)", "NOTE (I)", "description (J)", "note (G) (K)",
+    ]  # fmt: skip
+    [made] = records_of(LEDGER, found, [row], "Ledger", "de_DE")
+    # Of a column that the entity knows the first one counts, and nothing of the others is lost.
+    assert made.payload["columns"]["description"] == "Baker"
+    assert list(made.payload["others"].values()) == ["one", "two", "three", "other", "four"]
+    [once] = records([row])
+    assert made.id == once.id
+
+
+def test_a_column_that_is_there_twice_is_named(book: AddressBook, caplog: pytest.LogCaptureFixture) -> None:
+    put(
+        book,
+        {"title": "Ledger", "sheetId": 0, "rows": [[*HEADER, "Note"], [46112, "", "Food", "", -5, "a", "b"]]},
+    )
+    opened = reader(book)
+    assert "Note (G)" in opened.describe()["properties"]
+    [page] = opened.read(None)
+    opened.close()
+    assert [each.payload["others"] for each in page.records] == [{"Note": "a", "Note (G)": "b"}]
+    [said] = [each.getMessage() for each in caplog.records if "twice" in each.getMessage()]
+    assert "the tab 'Ledger' has the column 'Note' twice (F and G)" in said
 
 
 def test_empty_rows_are_no_rows_and_short_ones_are() -> None:
@@ -268,7 +469,7 @@ def test_a_spreadsheet_that_is_gone_or_not_shared_is_said_to_be(book: AddressBoo
     with pytest.raises(AccessDeniedError, match="Share it with that account"):
         reader(book).describe()
     book.control("DELETE", f"spreadsheets/{SPREADSHEET_ID}")
-    with pytest.raises(NotFoundError, match=r"is not there .404.* the rows stay"):
+    with pytest.raises(NotFoundError, match=r"does not exist .404.* the rows stay"):
         reader(book).describe()
 
 
@@ -276,7 +477,7 @@ def test_a_tab_that_is_renamed_while_it_is_read_is_not_loaded(book: AddressBook)
     opened = reader(book)
     opened.describe()
     put(book, {"title": "Other", "sheetId": 0, "rows": [HEADER]})
-    with pytest.raises(SheetError, match=r"finds no tab 'Ledger' .* any more"):
+    with pytest.raises(SheetError, match=r"does not find the tab 'Ledger' .* any more"):
         list(opened.read(None))
     opened.close()
 

@@ -1,32 +1,44 @@
-"""HubSpot's readers against its stand-in: a test for each way in which rows get lost."""
+"""HubSpot's readers against its fake API: a test for each way in which rows get lost."""
 
 import json
 import logging
+import threading
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 import httpx
 import pytest
+import urllib3
+from hubspot.crm.objects import ApiClient
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
-from reporting.entities import HUBSPOT_OBJECTS
-from reporting.sources import hubspot
 from reporting.sources.base import (
     AccessDeniedError,
     IncompleteReadError,
+    Page,
     SourceError,
     SourceUnavailableError,
     Tombstone,
     WindowReader,
 )
 from reporting.sources.http import PoliteTransport
-from reporting.sources.hubspot import associations
+from reporting.sources.hubspot import associations, objects
+from reporting.sources.hubspot import reader as hubspot
 from reporting.sources.hubspot.api import content_hash, refusal_of
+from reporting.sources.hubspot.entities import HUBSPOT, HUBSPOT_OBJECTS
 from reporting.sources.hubspot.objects import LONGEST_SELECTION, OVERLAP
-from sandbox.hubspot.store import FIRST_ID
-from tests.hubspot_portal import SMALL, UNPACED, Portal, filled, ids, portal, read_to_the_end
+from sandbox.hubspot.app import app_of
+from sandbox.hubspot.store import FIRST_ID, Store
+from tests.support.hubspot_portal import SMALL, UNPACED, Portal, filled, ids, portal, read_to_the_end
 
 KINDS = [entity.name for entity in HUBSPOT_OBJECTS]
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -67,7 +79,9 @@ def test_the_version_is_a_setting(small: Portal, version: str, objects: str, lin
 
 @pytest.mark.parametrize("version", ["v3", "2026-09"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_sweep_reads_every_object_with_every_property(sample: Portal, kind: str, version: str) -> None:
+def test_a_full_refresh_reads_every_object_with_every_property(
+    sample: Portal, kind: str, version: str
+) -> None:
     pages = read_to_the_end(sample.reader(kind, version))
     truth = sample.truth(kind)
     read = {str(record.id): record.payload["properties"] for page in pages for record in page.records}
@@ -90,7 +104,7 @@ def test_a_read_with_nothing_new_costs_two_requests(sample: Portal) -> None:
         reader.close()
 
 
-def test_a_sweep_costs_what_is_stated(tmp_path: Path) -> None:
+def test_a_full_refresh_costs_what_is_stated(tmp_path: Path) -> None:
     """Properties and the end of the recycling bin, and one request for each hundred; twice with many properties."""
     with portal(
         tmp_path, "--contacts", "450", "--companies", "8", "--deals", "5", "--engagements", "0"
@@ -183,6 +197,60 @@ def test_what_the_search_shows_late_is_read_by_the_next_run(tmp_path: Path) -> N
         assert len(ids(read_to_the_end(caught_up.reader("contacts"), cursor))) == 1
 
 
+SEEN, CHANGED, LATE = st.integers(0, 600), st.integers(0, 600), st.booleans()
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(
+    records=st.lists(st.tuples(SEEN, CHANGED, LATE), min_size=1, max_size=24), meanwhile=st.integers(0, 23)
+)
+def test_a_stale_index_hides_no_change_from_the_reads_that_follow(
+    records: list[tuple[int, int, bool]], meanwhile: int
+) -> None:
+    """The index finds a record by its former date (so many minutes ago) and shows what it is since a later one."""
+    at = round(now().timestamp() * 1000)
+    with TemporaryDirectory() as folder, mock.patch.object(objects, "SEARCH_LIMIT", 3):
+        former = [at - max(seen, changed) * 60_000 for seen, changed, _ in records]
+        store = Store(filled(Path(folder), former))
+        lags = {}
+        for number, (seen, changed, is_late) in enumerate(records):
+            record = store.record("contacts", FIRST_ID + number)
+            assert record
+            store.change(record, {"city": "New"}, at - min(seen, changed) * 60_000)
+            if is_late:
+                lags[str(record["id"])] = max(seen, changed) * 60
+        api = TestClient(app_of(store), headers={"Authorization": "Bearer any"})
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            target = request.url.raw_path.decode()
+            answer = api.request(request.method, target, content=request.content)
+            return httpx.Response(answer.status_code, content=answer.content)
+
+        reader = hubspot.reader_of(over(answer), Portal.entity("contacts"))
+        reader.describe()
+        read: dict[str | None, Any] = {}
+
+        def keep(pages: Iterator[Page]) -> None:
+            for page in pages:
+                read.update((each.id, each.payload["properties"]["city"]) for each in page.records)
+
+        api.post("/_control/search", json={"lags": lags}).raise_for_status()
+        started_at = now()
+        pages = reader.read(started_at - timedelta(minutes=601))
+        keep(iter([next(pages)]))
+        record = store.record("contacts", FIRST_ID + meanwhile % len(records))
+        assert record
+        store.change(record, {"city": "Newer"})
+        keep(pages)
+        assert read.keys() == {str(FIRST_ID + number) for number in range(len(records))}
+        api.post("/_control/search", json={}).raise_for_status()
+        keep(reader.read(started_at))
+        truth = api.get("/_control/truth/contacts").json()
+        assert read == {each["id"]: each["properties"]["city"] for each in truth}
+        reader.close()
+        store.close()
+
+
 def test_archived_objects_come_with_their_content(small: Portal) -> None:
     key = next(iter(small.truth("contacts")))
     small.archive("contacts", key)
@@ -206,7 +274,7 @@ def test_a_winner_names_every_loser_of_a_chain(small: Portal) -> None:
         assert tombstones == {Tombstone(first, "merged", third), Tombstone(second, "merged", third)}
 
 
-def test_what_a_sweep_did_not_meet_is_asked_for_by_id(small: Portal) -> None:
+def test_what_a_full_refresh_did_not_meet_is_asked_for_by_id(small: Portal) -> None:
     there, archived, loser, winner, erased = list(small.truth("contacts"))[:5]
     small.archive("contacts", archived)
     small.merge("contacts", winner, loser)
@@ -384,7 +452,7 @@ def test_the_daily_limit_is_not_waited_for() -> None:
         return httpx.Response(429, json=body)
 
     with pytest.raises(SourceUnavailableError, match="midnight in the portal's time zone"):
-        hubspot.reader(over(answer), Portal.entity("contacts")).describe()
+        hubspot.reader_of(over(answer), Portal.entity("contacts")).describe()
     assert len(sent) == 1
 
 
@@ -395,7 +463,7 @@ def test_a_batch_that_fails_in_parts_is_not_taken_for_whole() -> None:
         error = {"status": "error", "category": "RATE_LIMITS"}
         return httpx.Response(207, json={"results": [], "numErrors": 1, "errors": [error]})
 
-    reader = hubspot.reader(over(answer), Portal.entity("contacts"))
+    reader = hubspot.reader_of(over(answer), Portal.entity("contacts"))
     with pytest.raises(IncompleteReadError, match="RATE_LIMITS"):
         list(reader.ask_about(["1"]))
 
@@ -405,20 +473,68 @@ def test_a_refused_request_says_what_hubspot_said() -> None:
         return httpx.Response(400, json={"category": "VALIDATION_ERROR", "message": "no such thing"})
 
     with pytest.raises(SourceError, match=r"400 \(VALIDATION_ERROR\).*no such thing"):
-        hubspot.reader(over(answer), Portal.entity("contacts")).describe()
+        hubspot.reader_of(over(answer), Portal.entity("contacts")).describe()
+
+
+@pytest.mark.parametrize("kind", [entity.name for entity in HUBSPOT])
+def test_every_request_is_made_by_the_package_and_sent_by_our_transport(sample: Portal, kind: str) -> None:
+    threads = threading.active_count()
+    reader, checked = sample.reader(kind), sample.source()
+    with (
+        mock.patch.object(ApiClient, "call_api", autospec=True, side_effect=ApiClient.call_api) as calls,
+        mock.patch.object(urllib3.PoolManager, "urlopen", side_effect=AssertionError("not our transport")),
+    ):
+        assert ids(read_to_the_end(reader))
+        checked.probe(Portal.entity(kind))
+    checked.close()
+    assert calls.call_count == reader.request_count + checked.transport.request_count
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 409, 414, 429, 500])
+def test_an_error_carries_neither_the_answer_nor_the_token(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The package's own errors quote both the headers and the body."""
+    caplog.set_level(logging.DEBUG)
+    private = {"Set-Cookie": "session=kept-for-us", "X-Trace": "kept-for-us"}
+    sent = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["Authorization"])
+        context = {"email": ["somebody@example.com"]}
+        body = {"category": "SOME_CATEGORY", "context": context, "errors": [{"context": context}]}
+        return httpx.Response(status, json=body, headers=private)
+
+    with pytest.raises(SourceError) as raised:
+        hubspot.reader_of(over(answer), Portal.entity("contacts")).describe()
+    assert set(sent) == {"Bearer pat-hidden"}
+    told = "".join(traceback.format_exception(raised.value)) + caplog.text
+    error: BaseException | None = raised.value
+    while error is not None:
+        told += repr(error) + repr(vars(error))
+        error = error.__cause__ or error.__context__
+    assert str(status) in told
+    for secret in ("pat-hidden", "somebody@example.com", "kept-for-us"):
+        assert secret not in told
 
 
 def test_a_property_that_is_gone_or_retyped_is_named(small: Portal, caplog: pytest.LogCaptureFixture) -> None:
+    """And is no warning at each run: what changes is one, once, by the record of it."""
+    caplog.set_level(logging.INFO, logger="reporting")
     small.ask("DELETE", "/crm/v3/properties/deals/dealtype")
     small.ask("PATCH", "/crm/v3/properties/deals/amount", json={"type": "string"})
     pages = read_to_the_end(small.reader("deals"))
     assert len(ids(pages)) == 5
     assert "hubspot__deals: the portal has no property 'dealtype'" in caplog.text
-    assert "hubspot__deals: the property 'amount' is of type string, and number was expected" in caplog.text
+    assert "hubspot__deals: the property 'amount' has the type string, but number was expected" in caplog.text
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
 
 
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded answers are not beside the checkout")
 def test_recorded_definitions_name_every_declared_property(caplog: pytest.LogCaptureFixture) -> None:
     definitions = json.loads((RECORDED / "contact_properties.json").read_text())
-    reader = hubspot.reader(over(lambda _: httpx.Response(200, json=definitions)), Portal.entity("contacts"))
+    reader = hubspot.reader_of(
+        over(lambda _: httpx.Response(200, json=definitions)), Portal.entity("contacts")
+    )
     assert reader.describe()["properties"].keys() >= {"email", "lifecyclestage", "hs_additional_emails"}

@@ -1,15 +1,26 @@
 """The Notion reader against a server in the test's own process, which answers as Notion's reference says."""
 
-from datetime import datetime, timedelta
+import itertools
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
 from reporting.sources.base import AccessDeniedError, IncompleteReadError, NotFoundError, Record, SourceError
-from reporting.sources.notion import content_hash, date_property, properties_of
-from tests.notion_server import HABITS, HOLDER, START, Notion, source_over, title
+from reporting.sources.http import Policy, PoliteTransport
+from reporting.sources.notion.properties import content_hash, date_property, properties_of
+from reporting.sources.notion.reader import NotionSource
+from sandbox.notion.app import app_of
+from sandbox.notion.sample import Sample
+from sandbox.notion.store import Store
+from tests.support.notion_server import HABITS, HOLDER, START, Notion, iso, source_over, title
 
 
 def read_ids(server: Notion, since: datetime | None = None) -> list[str]:
@@ -104,6 +115,124 @@ def test_a_cut_value_is_read_whole() -> None:
     assert record.values == {"a%3Db": items}
     assert record.payload["properties"]["Related"]["relation"] == items[:25]
     assert [len(each["value"]) for each in properties_of(record)] == [230, 2]
+
+
+@pytest.fixture
+def related(tmp_path: Path) -> Iterator[tuple[NotionSource, Any, httpx.Client]]:
+    """A reader of a workspace with a row that refers to forty others, and to none, and what is computed from it."""
+    store = Store(tmp_path)
+    store.fill({}, Sample(1, 1, 1, date(2026, 3, 1), START).data_sources(), [])
+    app = TestClient(app_of(store), headers={"Authorization": "Bearer any", "Notion-Version": "2025-09-03"})
+
+    def ask(method: str, path: str, body: Any) -> Any:
+        answer = app.request(method, f"/v1/{path}", json=body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    key = app.get("/_control/state").json()["data_sources"][0]["id"]
+    known = ask("GET", f"data_sources/{key}", None)["properties"]
+    (name,) = [each for each, value in known.items() if value["type"] == "title"]
+    rollup = {"relation_property_name": "Others", "rollup_property_name": name}
+    properties = {
+        "Others": {"relation": {"data_source_id": key}},
+        "Titles": {"rollup": {**rollup, "function": "show_original"}},
+        "Number": {"rollup": {**rollup, "function": "count"}},
+        "Length": {"formula": {"expression": 'prop("Others").length()'}},
+    }
+    ask("PATCH", f"data_sources/{key}", {"properties": properties})
+    made = [
+        ask(
+            "POST",
+            "pages",
+            {
+                "parent": {"data_source_id": key},
+                "properties": {name: {"title": [{"text": {"content": f"Row {number}"}}]}},
+            },
+        )["id"]
+        for number in range(130)
+    ]
+    for count, page in zip((0, 24, 25, 26, 40, 130), made, strict=False):
+        others = [{"id": each} for each in made[:count]]
+        ask("PATCH", f"pages/{page}", {"properties": {"Others": {"relation": others}}})
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = app.request(
+            request.method,
+            request.url.raw_path.decode(),
+            content=request.content,
+            headers=dict(request.headers),
+        )
+        return httpx.Response(found.status_code, content=found.content)
+
+    transport = PoliteTransport(Policy(10_000.0), httpx.MockTransport(answer), sleep=lambda _: None)
+    yield NotionSource("ntn_hidden", transport=transport), key, app
+    store.close()
+
+
+def test_what_is_computed_from_many_references_is_whole(
+    related: tuple[NotionSource, str, httpx.Client],
+) -> None:
+    source, key, api = related
+    pages = source.read(source.find(key))
+    records = {
+        len(value["Others"]): value
+        for page in pages
+        for record in page.records
+        for value in [{each["name"]: each["value"] for each in properties_of(record)}]
+    }
+    assert records.keys() == {0, 24, 25, 26, 40, 130}
+    for count, value in records.items():
+        titles = [each["title"][0]["plain_text"] for each in value["Titles"]["array"]]
+        assert titles == [f"Row {number}" for number in range(count)]
+        assert value["Number"]["number"] == value["Length"]["number"] == count
+    # Four for each row with 25 references or more; two pages of three of them where there are 130.
+    asked = api.get("/_control/requests").json()
+    assert asked["GET /v1/pages/{id}/properties/{id}"] == 4 * 4 + 3
+
+
+def test_a_value_that_cannot_be_read_whole_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    server = Notion(minutes(0, 1))
+    for page in server.pages.values():
+        page["properties"] = {
+            "Related": {"id": "r", "type": "relation", "relation": [{"id": "x"}], "has_more": True}
+        }
+    refused = httpx.Response(404, json={"code": "object_not_found", "message": "m"})
+    with mock.patch.object(server, "property_items", return_value=refused):
+        assert read_ids(server) == ["p00000", "p00001"]
+    assert "the property 'r' of page p00000 is kept as far as its row shows it" in caplog.text
+
+
+def test_a_repeated_page_of_the_search_names_no_database_twice() -> None:
+    server = Notion([])
+    other = {"id": "33333333333333333333333333333333", "title": title("Others")}
+    server.searches = [server.sources, server.sources, [other, *server.sources]]
+    assert source_over(server).find("Daily Disciplines")["id"] == HABITS
+    assert len(list(source_over(server).data_sources())) == 2
+
+
+def test_a_page_that_is_gone_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    source = source_over(Notion([]))
+    assert [page.tombstones[0].reason for page in source.ask_about({"id": HABITS}, ["gone"])] == ["missing"]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("cursors", [["a"], ["a", "b"], [None]])
+def test_cursors_that_lead_round_are_an_error(cursors: list[str | None]) -> None:
+    """Everywhere: the search, a query, and the items of a property."""
+    turns = itertools.cycle(cursors)
+    relation = {"id": "r", "type": "relation", "relation": [], "has_more": True}
+    row = {"id": "p", "created_time": iso(START), "properties": {"Related": relation}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        is_query = request.url.path.endswith("/query")
+        found = {"results": [row] if is_query and looping == "items" else [], "has_more": True}
+        return httpx.Response(200, json={**found, "next_cursor": next(turns)})
+
+    for looping in ("search", "query", "items"):
+        transport = PoliteTransport(Policy(10_000.0), httpx.MockTransport(answer), sleep=lambda _: None)
+        source = NotionSource("ntn_hidden", transport=transport)
+        with pytest.raises(IncompleteReadError, match="nothing was loaded"):
+            list(source.data_sources() if looping == "search" else source.read({"id": HABITS}))
 
 
 def test_what_is_gone_is_asked_about() -> None:

@@ -1,4 +1,4 @@
-"""A sweep of a whole source is as fast as its limits allow, and meets none of them: by a clock that only waiting moves."""
+"""A full refresh of a whole source is as fast as its limits allow, and meets none of them: by a clock that only waiting moves."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -9,14 +9,20 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from reporting.entities import GOOGLE, HUBSPOT, NOTION
-from reporting.sources import google_contacts, hubspot, notion
 from reporting.sources.base import Reader
 from reporting.sources.google_api import is_rate_limited
+from reporting.sources.google_contacts import reader as google_contacts
 from reporting.sources.google_contacts.api import PEOPLE
+from reporting.sources.google_contacts.entities import GOOGLE
+from reporting.sources.google_contacts.lists import ContactsReader
 from reporting.sources.http import PoliteTransport
 from reporting.sources.hubspot import api as hubspot_api
 from reporting.sources.hubspot import associations, objects
+from reporting.sources.hubspot import reader as hubspot
+from reporting.sources.hubspot.entities import HUBSPOT
+from reporting.sources.notion import client as notion_client
+from reporting.sources.notion import reader as notion
+from reporting.sources.notion.entities import NOTION
 from sandbox.clock import CLOCK
 from sandbox.google import AUTHORIZED_USER, SCOPES
 from sandbox.google import app as google_app
@@ -51,7 +57,7 @@ class Clock:
 
 
 class InProcess(httpx.BaseTransport):
-    """A stand-in that is asked without a network; keeps the status of every answer of its API."""
+    """A fake API that is asked without a network; keeps the status of every answer of its API."""
 
     def __init__(self, app: ASGIApp, clock: Clock) -> None:
         self._transport = httpx.ASGITransport(app)
@@ -78,7 +84,7 @@ def notion_readers(folder: Path, clock: Clock) -> tuple[InProcess, float, Iterat
 
     def readers() -> Iterator[Reader]:
         for entity in NOTION:
-            transport = PoliteTransport(notion.POLICY, answers, clock.sleep, clock.monotonic)
+            transport = PoliteTransport(notion_client.POLICY, answers, clock.sleep, clock.monotonic)
             source = notion.NotionSource("ntn_any", ADDRESS, transport=transport)
             yield notion.NotionReader(source, entity)
 
@@ -101,7 +107,7 @@ def hubspot_readers(folder: Path, clock: Clock) -> tuple[InProcess, float, Itera
                 clock.monotonic,
                 refusal=hubspot_api.refusal_of,
             )
-            yield hubspot.reader(hubspot.HubSpot("pat-any", ADDRESS, transport=transport), entity)
+            yield hubspot.reader_of(hubspot.HubSpot("pat-any", ADDRESS, transport=transport), entity)
 
     return answers, 10.0, readers()
 
@@ -125,9 +131,9 @@ def google_readers(folder: Path, clock: Clock) -> tuple[InProcess, float, Iterat
             )
             account = google_contacts.Account(AUTHORIZED_USER, ADDRESS, transport=transport)
             yield (
-                google_contacts.lists.ContactsReader(account, entity, page_size=4)
+                ContactsReader(account, entity, page_size=4)
                 if entity.name == "contacts"
-                else google_contacts.reader(account, entity)
+                else google_contacts.reader_of(account, entity)
             )
 
     return answers, 90 / 60, readers()
@@ -143,14 +149,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """So many pages that what a source allows at once does not decide."""
-    monkeypatch.setattr(notion, "PAGE_SIZE", 2)
+    monkeypatch.setattr(notion_client, "PAGE_SIZE", 2)
     for module in (objects, associations):
         monkeypatch.setattr(module, "LIST_LIMIT", 3)
         monkeypatch.setattr(module, "BATCH_LIMIT", 10)
 
 
 @pytest.mark.parametrize("opened", [notion_readers, hubspot_readers, google_readers])
-def test_a_sweep_of_a_source_is_as_fast_as_its_limit_allows(
+def test_a_full_refresh_of_a_source_is_as_fast_as_its_limit_allows(
     opened: Callable[[Path, Clock], tuple[InProcess, float, Iterator[Reader]]], clock: Clock, tmp_path: Path
 ) -> None:
     answers, per_second, readers = opened(tmp_path, clock)

@@ -7,7 +7,7 @@ import pytest
 
 from reporting.sources.base import LookupReader, Page, ResumableReader
 from reporting.sources.hubspot import associations, objects
-from tests.hubspot_portal import SMALL, Portal, ids, portal
+from tests.support.hubspot_portal import SMALL, Portal, ids, portal
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 from google.cloud import bigquery
 
+from reporting.backup.copies import Copy, DamagedCopyError, Snapshots
 from reporting.settings import SettingError, read_settings
-from reporting.warehouse.copies import Copy, DamagedCopyError, Snapshots
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 FIELDS = [bigquery.SchemaField("id", "STRING", "REQUIRED"), bigquery.SchemaField("_payload", "JSON")]
@@ -78,7 +78,7 @@ def test_a_snapshot_that_is_another_is_named(snapshots: Snapshots, client: FakeC
     kept = snapshots.keep(table(), NAME, "20261121T000000000000", None)
     snapshots.check(kept)
     client.counts = {"n": 2, "x": None}
-    with pytest.raises(DamagedCopyError, match=rf"{kept.place} should hold {NAME} .* and has 2-0"):
+    with pytest.raises(DamagedCopyError, match=rf"{kept.place} should hold {NAME} .* but has 2-0"):
         snapshots.restore(kept, table())
     client.counts = {"n": 3, "x": -5}
     snapshots.restore(kept, table())
@@ -121,7 +121,7 @@ def test_only_what_no_list_names_goes(snapshots: Snapshots, client: FakeClient) 
         ({"REPORTING_BACKUP_DATASET": "nothing"}, "it takes a dataset of another project"),
         (
             {"REPORTING_BACKUP_DATASET": "mine-mine.backups", "REPORTING_BIGQUERY_PROJECT": "mine-mine"},
-            "is in the project that it is to protect",
+            "is in the project that the backup protects",
         ),
         ({"REPORTING_BACKUP_DATASET": VAULT}, "REPORTING_BACKUP_URI is not"),
         ({"REPORTING_BACKUP_DAYS": "0"}, "REPORTING_BACKUP_DAYS is '0'"),
@@ -129,4 +129,4 @@ def test_only_what_no_list_names_goes(snapshots: Snapshots, client: FakeClient) 
 )
 def test_a_bad_place_is_refused(given: dict[str, str], words: str) -> None:
     with pytest.raises(SettingError, match=words):
-        read_settings(given)
+        _ = read_settings(given).backup_dataset

@@ -6,13 +6,13 @@ import io
 import pytest
 from google.cloud import bigquery
 
-from reporting.entities import ENTITIES
 from reporting.exports.marts import MARTS, ExportError
 from reporting.settings import Settings
+from reporting.sources.registry import ENTITIES
 from reporting.warehouse import schema
 from reporting.warehouse.client import connect
 from reporting.web import contents
-from tests.marts import Marts
+from tests.support.marts import Marts
 
 
 @pytest.fixture
@@ -72,3 +72,8 @@ def test_a_mart_is_counted_and_taken(client: bigquery.Client, settings: Settings
     assert {table.name: table.row_count for table in tables}["people"] == 5
     text = b"".join(contents.csv(client, settings, "people", 3)).decode("utf-8-sig")
     assert [row["person_id"] for row in csv.DictReader(io.StringIO(text))] == ["0", "1", "2"]
+    for name in ("MOST_BYTES", "MOST_SECONDS"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(contents, name, -1)
+            with pytest.raises(contents.TooLargeError):
+                contents.csv(client, settings, "people", None)

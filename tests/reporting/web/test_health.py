@@ -95,6 +95,9 @@ def test_a_database_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.M
 def test_the_package_that_runs_is_named(tmp_path: Path) -> None:
     digest = tmp_path / ".digest"
     assert health.running_package(digest) is None
+    assert health.running_package(tmp_path) is None
+    digest.write_bytes(b"\xff")
+    assert health.running_package(digest) is None
     digest.write_text("0123abc\n")
     for package, names in ((health.running_package(digest), [b"0123abc"]), (None, [])):
         start, _ = exchange(health.Health(lambda: WELL, package=package))

@@ -1,6 +1,7 @@
 """The page of pipelines: who sees what, who may do what, and what it asks of Airflow and of the warehouse."""
 
 import asyncio
+import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,10 +12,10 @@ from fastapi import HTTPException, Request
 
 from reporting.exports.marts import ExportError
 from reporting.orchestration.pauses import KEEPER
-from reporting.web import pipelines
-from reporting.web.contents import Contents, Table
+from reporting.web.contents import Contents, Table, TooLargeError
 from reporting.web.guard import App
-from reporting.web.pipelines import KEPT_SECONDS, Dag, Kept
+from reporting.web.pipelines import endpoints as pipelines
+from reporting.web.pipelines.listing import KEPT_SECONDS, Dag, Kept
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CONTACTS = "raw_hubspot__contacts__changed"
@@ -255,7 +256,11 @@ def test_a_sample_or_all_rows_are_for_who_may_run_it(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("error", "status", "said"),
-    [(ExportError("no"), 404, "is not in the warehouse yet"), (ValueError("hush"), 503, "the server's log")],
+    [
+        (ExportError("no"), 404, "is not in the warehouse yet"),
+        (TooLargeError(), 413, "script/export"),
+        (ValueError("hush"), 503, "the server's log"),
+    ],
 )
 def test_rows_that_cannot_be_read_are_said(
     server: Server, error: Exception, status: int, said: str, caplog: pytest.LogCaptureFixture
@@ -265,6 +270,49 @@ def test_rows_that_cannot_be_read_are_said(
     assert answer.status_code == status
     assert said in answer.json()["detail"]
     assert "hush" not in answer.text + caplog.text
+
+
+def test_two_downloads_at_a_time_and_nobody_else_waits_for_them(server: Server) -> None:
+    """Tasks say through the same server that they live."""
+    go, begun = threading.Event(), threading.Semaphore(0)
+
+    def slow(table: str, most: int | None) -> Iterable[bytes]:
+        if most is None:
+            begun.release()
+            go.wait()
+        return [b"a"]
+
+    server.warehouse.csv = slow  # type: ignore[method-assign]
+
+    async def asked() -> tuple[list[httpx.Response], list[httpx.Response], httpx.Response]:
+        transport = httpx.ASGITransport(app=server.app)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://reporting.example", headers={"authorization": "user"}
+        ) as client:
+            ask = client.get
+            first = [asyncio.create_task(ask("/rows/people.csv?all")) for _ in range(2)]
+            for _ in first:
+                await asyncio.to_thread(begun.acquire)
+            others = [await ask("/rows/habits.csv?all") for _ in range(45)]
+            others += [await ask("/rows/people.csv"), await ask("/list")]
+            go.set()
+            return list(await asyncio.gather(*first)), others, await ask("/rows/people.csv?all")
+
+    first, others, after = asyncio.run(asyncio.wait_for(asked(), 60))
+    assert [each.status_code for each in first] == [200, 200]
+    assert [each.status_code for each in others] == [503] * 45 + [200, 200]
+    assert others[0].headers["retry-after"] == "30"
+    assert "Try it again in 30 seconds" in others[0].json()["detail"]
+    assert after.status_code == 200
+
+
+@pytest.mark.parametrize("query", ["", "?all"])
+def test_what_fails_leaves_its_place(server: Server, query: str) -> None:
+    server.warehouse.error = ValueError("hush")
+    for _ in range(9):
+        assert server.ask("GET", f"/rows/people.csv{query}").status_code == 503
+    server.warehouse.error = None
+    assert server.ask("GET", f"/rows/people.csv{query}").status_code == 200
 
 
 def test_a_user_pauses_until_a_day_and_resumes(server: Server) -> None:
@@ -306,6 +354,7 @@ def test_nothing_changes_by_what_another_site_can_send(server: Server) -> None:
         ({}, 415),
         (JSON | {"origin": "https://elsewhere.example"}, 403),
         (JSON | {"origin": "null"}, 403),
+        (JSON | {"origin": "http://["}, 403),
         (JSON | {"origin": "https://reporting.example.elsewhere.example"}, 403),
     ):
         assert server.ask("POST", "/pause", content=body, headers=headers).status_code == status
@@ -314,3 +363,24 @@ def test_nothing_changes_by_what_another_site_can_send(server: Server) -> None:
     assert server.airflow.asked == []
     same = JSON | {"origin": "https://reporting.example"}
     assert server.ask("POST", "/pause", content=body, headers=same).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b"[" * 100_000,
+        b"1" * 5_000,
+        b'{"dag_id": "\\ud800", "is_paused": true}',
+        b'{"dag_id": "a\\u0000b", "is_paused": true}',
+        b'{"dag_id": "a", "is_paused": true, "until": 1e400}',
+        b'{"dag_id": "a", "is_paused": true, "until": NaN}',
+        b'{"dag_id": "a", "is_paused": true, "until": 99999999999999999999}',
+    ],
+    ids=["empty", "utf-8", "deep", "long", "half", "nul", "infinite", "no-number", "late"],
+)
+def test_what_is_no_request_of_the_page_is_refused_without_an_error(server: Server, body: bytes) -> None:
+    answer = server.ask("POST", "/pause", headers=JSON, content=body)
+    assert answer.status_code in (400, 422)
+    assert not server.airflow.asked

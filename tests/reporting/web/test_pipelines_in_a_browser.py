@@ -10,11 +10,10 @@ import pytest
 from fastapi.encoders import jsonable_encoder
 from playwright.sync_api import Browser, Page, Route
 
-from reporting.web import pipelines
-from tests import browser
+from reporting.web.pipelines import endpoints as pipelines
 from tests.reporting.web.test_pipelines import CONTACTS, MARTS, Airflow, Rights, Warehouse
+from tests.support import browser
 
-pytestmark = pytest.mark.timeout(120)
 ADDRESS = "http://127.0.0.1:1/reporting/pipelines/"
 EVIL = "<img src=x onerror=alert(1)>"
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from google.cloud import bigquery
 
+from reporting.local import bigquery as server
+from reporting.local import serving
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
-from sandbox import serving
-from sandbox.bigquery import server
 
 # Without `extensions` nothing starts on a machine that cannot download.
 PATCHES = tuple(

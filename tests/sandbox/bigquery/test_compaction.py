@@ -12,8 +12,8 @@ import pytest
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
-from sandbox import serving
-from sandbox.bigquery import server
+from reporting.local import bigquery as server
+from reporting.local import serving
 
 ClientOf = Callable[[str], bigquery.Client]
 ROWS = 20
@@ -168,7 +168,7 @@ def test_no_row_is_lost_when_compaction_is_killed(tmp_path: Path, client_of: Cli
             span *= 0.8
         # As the next start does: after it, the rows are there.
         again = compaction(tmp_path, ALL_EXPIRED, read=True)
-        assert json.loads(again.communicate(timeout=60)[0]) == [list(row) for row in expected]
+        assert json.loads(again.communicate(timeout=600)[0]) == [list(row) for row in expected]
         assert again.returncode == 0
     assert killed > MOMENTS // 2
 
@@ -182,7 +182,7 @@ def test_files_that_a_killed_clean_up_deleted_do_no_harm(tmp_path: Path, client_
     assert uncleaned.wait(60) == 0
     originals.pop().unlink()
     again = compaction(tmp_path, ALL_EXPIRED, read=True)
-    output, complaints = again.communicate(timeout=60)
+    output, complaints = again.communicate(timeout=600)
     assert json.loads(output) == [list(row) for row in expected]
     assert complaints == b""
     assert parquet_files(tmp_path / "data") <= 2

@@ -10,11 +10,11 @@ import pytest
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import bigquery
 
+from reporting.local import bigquery as server
+from reporting.local import serving
+from reporting.local.bigquery import LocalBigQuery
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
-from sandbox import serving
-from sandbox.bigquery import server
-from sandbox.bigquery.server import LocalBigQuery
 
 SECRET = "what the owner alone may read"
 
@@ -130,7 +130,7 @@ def test_no_name_of_a_project_becomes_a_path(machine: Machine, project: str) -> 
         f"{machine.local.address}/bigquery/v2/projects/local/queries",
         json=body,
         headers={"Authorization": f"Bearer {machine.local.token}"},
-        timeout=60,
+        timeout=600,
     )
     # Without a name it is the one of the address.
     assert answer.status_code == (200 if project == "" else 400)
@@ -214,7 +214,7 @@ def test_the_next_start_stays_in_the_folder_whatever_a_catalog_names(tmp_path: P
         cwd=serving.ROOT,
         env={"HOME": str(folder / "home")},
         check=True,
-        timeout=60,
+        timeout=600,
     )
     with server.running(folder) as local:
         client = connect(read_settings(local.variables))

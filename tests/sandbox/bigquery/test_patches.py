@@ -3,19 +3,20 @@
 import gzip
 import io
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from google.api_core.exceptions import BadRequest, GoogleAPICallError
+from google.api_core.exceptions import BadRequest, Conflict, GoogleAPICallError
 from google.cloud import bigquery
 
+from reporting.local import bigquery as server
+from reporting.local import serving
+from reporting.local.bigquery import LocalBigQuery
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
-from sandbox import serving
-from sandbox.bigquery import server
-from sandbox.bigquery.server import LocalBigQuery
 
 KEYS = [bigquery.SchemaField("id", "STRING", "REQUIRED"), bigquery.SchemaField("n", "INT64")]
 
@@ -156,7 +157,7 @@ def start(port: int, data: Path, skip: str = "") -> subprocess.CompletedProcess[
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=600,
     )
 
 
@@ -222,15 +223,282 @@ def test_a_lookup_by_name_finds_what_a_description_of_everything_does(tmp_path: 
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=600,
     )
-    pairs = json.loads(done.stdout)
+    pairs = json.loads(done.stdout.splitlines()[-1])
     assert [name for name, *_ in pairs[0][0]] == ["again", "daily", "kept", "renamed", "view"]
     assert pairs[2][0]
     assert pairs[-2][0] == [False, True, False]
     assert pairs[-1][0][0] == [["n", "REQUIRED"], ["m", "NULLABLE"], ["o", "REQUIRED"]]
     for described, looked_up in pairs:
         assert described == looked_up
+
+
+COUNTED = """
+import json
+import sys
+from pathlib import Path
+
+from local_bigquery.settings import settings
+
+from sandbox.bigquery.patches import extensions
+
+settings.data_dir = Path(sys.argv[1])
+extensions.apply()
+
+from local_bigquery.engine import database
+
+counts = "SELECT table_name, record_count FROM {0}.ducklake_table LEFT JOIN {0}.ducklake_table_stats USING (table_id)"
+found = database.fetch(counts.format("__ducklake_metadata_local") + " WHERE end_snapshot IS NULL")
+print(json.dumps(sorted(found)))
+"""
+
+
+def test_a_table_that_never_had_a_row_has_a_count(tmp_path: Path) -> None:
+    with server.running(tmp_path) as local:
+        client = connect(read_settings(local.variables))
+        client.create_dataset("counted")
+        query(client, "CREATE TABLE counted.empty (n INT64, m STRING)")
+        query(client, "CREATE OR REPLACE TABLE counted.filled (n INT64, m STRING)")
+        query(client, "CREATE OR REPLACE TABLE counted.selected AS SELECT 1 AS n LIMIT 0")
+        client.create_table(bigquery.Table("local.counted.by_api", [bigquery.SchemaField("n", "INT64")]))
+        query(client, "CREATE TABLE IF NOT EXISTS counted.by_api (n INT64)")
+        query(client, "INSERT INTO counted.filled (n, m) VALUES (7, 'x'), (NULL, NULL)")
+        query(client, "ALTER TABLE counted.filled ADD COLUMN k INT64")
+        query(client, "INSERT INTO counted.filled (n, k) VALUES (8, 9)")
+        # What is counted as empty is found whole, and what is not there is not found.
+        assert query(client, "SELECT n FROM counted.filled WHERE m IS NULL ORDER BY n") == [(None,), (8,)]
+        assert query(client, "SELECT n, k FROM counted.filled WHERE n > 7") == [(8, 9)]
+        assert query(client, "SELECT COUNT(*) FROM counted.filled WHERE k IS NULL") == [(2,)]
+        assert query(client, "SELECT MIN(n), MAX(n), MAX(k) FROM counted.filled") == [(7, 8, 9)]
+    done = subprocess.run(
+        [serving.PYTHON, "-c", COUNTED, str(tmp_path / "data")],
+        cwd=serving.ROOT,
+        env={"HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == [
+        ["by_api", 0],
+        ["empty", 0],
+        ["filled", 3],
+        ["selected", 0],
+    ]
+
+
+def test_a_job_that_has_not_ended_is_found_and_listed(patched: bigquery.Client) -> None:
+    """Of a job that has not ended nothing is on the disk."""
+    # Some ten seconds of work, which is ended as soon as it was seen.
+    job = patched.query(
+        "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 100000)) a, UNNEST(GENERATE_ARRAY(1, 100000)) b WHERE MOD(a * b, 7) = 1"
+    )
+    try:
+        assert patched.get_job(job.job_id).state == "RUNNING"
+        assert job.job_id in {each.job_id for each in patched.list_jobs(state_filter="running")}
+        assert job.job_id not in {each.job_id for each in patched.list_jobs(state_filter="done")}
+        with pytest.raises(Conflict):
+            patched.query("SELECT 1", job_id=job.job_id, job_retry=None)
+    finally:
+        patched.cancel_job(job.job_id)
+    with pytest.raises(GoogleAPICallError):
+        job.result(job_retry=None)
+    ended = patched.query("SELECT 1")
+    ended.result()
+    assert {job.job_id, ended.job_id} <= {each.job_id for each in patched.list_jobs(state_filter="done")}
+    assert patched.get_job(ended.job_id).state == "DONE"
+
+
+PARSED = """
+import json
+import sys
+from pathlib import Path
+
+from local_bigquery.engine import database
+from local_bigquery.settings import settings
+from local_bigquery.sql import native
+
+from sandbox.bigquery.patches import ALL
+
+settings.data_dir = Path(sys.argv[1])
+exact, *rest = native.FUNCTIONS["_json_exact"]
+asked = []
+
+
+def asking(text: str) -> bool:
+    asked.append(text)
+    return exact(text)
+
+
+native.FUNCTIONS["_json_exact"] = (asking, *rest)
+for name in sys.argv[2:]:
+    ALL[name]()
+cursor = database._connect()
+texts = json.load(sys.stdin)
+answers = []
+for text in texts:
+    try:
+        # DuckDB would work a constant out once and for all.
+        found = cursor.execute("SELECT bq.main.parse_json(s) FROM (SELECT unnest($1) AS s)", [[text, None]]).fetchall()
+        answers.append([value for value, in found])
+    except Exception as error:
+        answers.append(str(error).splitlines()[0])
+asked.clear()
+sound = [text for text, answer in zip(texts, answers) if isinstance(answer, list)]
+cursor.execute("SELECT bq.main.parse_json(s) FROM (SELECT unnest($1) AS s)", [sound]).fetchall()
+print(json.dumps([answers, sorted(set(asked))]))
+"""
+
+
+def test_python_is_asked_only_where_a_number_may_be_too_long(tmp_path: Path) -> None:
+    lengths = [str(10**length - 1) for length in (1, 15, 16, 17, 18, 19, 20, 21)]
+    edges = [str(2**63 - 1), str(-(2**63)), str(-(2**63) - 1), str(2**64 - 1), str(2**64)]
+    numbers = [*lengths, *edges, "0.1234567890123456789012", "1e400", "-0", "1.5e3"]
+    texts = [
+        *numbers,
+        *(f'{{"a": [1, {number}], "b": "{number}"}}' for number in numbers),
+        *(f'"{number}"' for number in numbers),
+        *(
+            "null",
+            '""',
+            "{}",
+            "[]",
+            '"é\\u00e9"',
+            "not json",
+            "",
+            "{",
+            f"{'[' * 50}{']' * 50}",
+            '{"a": 1, "a": 2}',
+        ),
+    ]
+
+    (tmp_path / "home").mkdir()
+
+    def parse(folder: str, *patches: str) -> tuple[list[object], list[str]]:
+        (tmp_path / folder).mkdir()
+        done = subprocess.run(
+            [serving.PYTHON, "-c", PARSED, str(tmp_path / folder), "extensions", *patches],
+            cwd=serving.ROOT,
+            env={"HOME": str(tmp_path / "home")},
+            input=json.dumps(texts),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=600,
+        )
+        answers, asked = json.loads(done.stdout.splitlines()[-1])
+        return answers, asked
+
+    answers, asked = parse("patched", "parse_json")
+    assert parse("unpatched") == (answers, sorted(set(map(str, filter_sound(texts, answers)))))
+    assert 5 < len(asked) < len(texts) / 2
+    assert all(re.search("[0-9]{19}", text) for text in asked)
+
+
+def filter_sound(texts: list[str], answers: list[object]) -> list[str]:
+    """Those that could be parsed."""
+    return [text for text, answer in zip(texts, answers, strict=True) if isinstance(answer, list)]
+
+
+ELEMENTS = """
+import json
+import sys
+from pathlib import Path
+
+from local_bigquery.engine import database
+from local_bigquery.settings import settings
+from local_bigquery.sql import rules
+from local_bigquery.sql.translate import Context, parse, translate
+
+from sandbox.bigquery.patches import ALL
+
+settings.data_dir = Path(sys.argv[1])
+ALL["extensions"]()
+cursor = database._connect()
+
+
+def answer(sql):
+    (tree,) = parse(sql)
+    text, _ = translate(tree, Context("local", None))
+    try:
+        return repr(cursor.execute(text).fetchall()), "LIST_TRANSFORM" in text.upper()
+    except Exception as error:
+        return type(error).__name__, None
+
+
+queries = json.load(sys.stdin)
+before = [answer(sql) for sql in queries]
+count = len(rules.STATEMENT_RULES)
+ALL["elements"]()
+assert len(rules.STATEMENT_RULES) == count + 1
+after = [answer(sql) for sql in queries]
+print(json.dumps([[one[0], other[0], other[1]] for one, other in zip(before, after)]))
+"""
+ARRAYS = """
+WITH held AS (
+    SELECT 1 AS id, 'x' AS k, [
+        STRUCT('x' AS id, '{"a": [{"t": "é"}, {"t": "b"}]}' AS value, 3 AS n),
+        STRUCT('y' AS id, CAST(NULL AS STRING) AS value, 1 AS n),
+        STRUCT('x' AS id, '7' AS value, 2 AS n)
+    ] AS parts, ['b', 'a', 'c'] AS words
+    UNION ALL SELECT 2, 'y', [], []
+    UNION ALL SELECT 3, NULL, NULL, NULL
+)
+SELECT id, FOUND AS found FROM held ORDER BY id
+"""
+BY_FUNCTIONS = (
+    "ARRAY(SELECT AS STRUCT p.id, PARSE_JSON(p.value) AS value FROM UNNEST(parts) AS p WITH OFFSET AS o ORDER BY o)",
+    "ARRAY(SELECT AS STRUCT p.ID, UPPER(p.value) AS N FROM UNNEST(held.parts) AS P WITH OFFSET AS o ORDER BY o)",
+    "ARRAY(SELECT p FROM UNNEST(parts) AS p WITH OFFSET AS o ORDER BY O)",
+    "ARRAY(SELECT p.n FROM UNNEST(parts) AS p WITH OFFSET AS o WHERE p.id = held.k ORDER BY o)",
+    "ARRAY(SELECT CONCAT(word, '!') FROM UNNEST(words) AS word WITH OFFSET AS o ORDER BY o)",
+    "ARRAY(SELECT LOWER(word) FROM UNNEST(SPLIT('A,B', ',')) AS word WITH OFFSET AS o ORDER BY o)",
+    "ARRAY(SELECT STRUCT(p.n AS m, p.id AS id) FROM UNNEST(parts) AS p WITH OFFSET AS o ORDER BY o)",
+    "ARRAY(SELECT JSON_VALUE(t, '$.t') FROM UNNEST(JSON_QUERY_ARRAY(parts[SAFE_OFFSET(0)].value, '$.a')) AS t WITH OFFSET AS o ORDER BY o)",
+    "(SELECT ANY_VALUE(p.value) FROM UNNEST(parts) AS p WHERE p.id = 'y')",
+    "(SELECT ANY_VALUE(p.n) FROM UNNEST(parts) AS p WHERE p.id = held.k AND p.n < 3)",
+    "(SELECT p.value FROM UNNEST(parts) AS p WITH OFFSET AS o WHERE p.id = held.k ORDER BY o LIMIT 1)",
+    "ARRAY_LENGTH(ARRAY(SELECT p.n FROM UNNEST(parts) AS p WITH OFFSET AS o WHERE p.n > ARRAY_LENGTH(ARRAY(SELECT q.n FROM UNNEST(held.parts) AS q WHERE q.n < p.n)) ORDER BY o))",
+    "ARRAY_TO_STRING(ARRAY(SELECT JSON_VALUE(t, '$.t') FROM UNNEST(JSON_QUERY_ARRAY(PARSE_JSON((SELECT ANY_VALUE(p.value) FROM UNNEST(parts) AS p WHERE p.n = 3)), '$.a')) AS t WITH OFFSET AS o ORDER BY o), '')",
+)
+AS_BEFORE = (
+    "ARRAY(SELECT p.n FROM UNNEST(parts) AS p ORDER BY p.n)",
+    "ARRAY(SELECT p.n FROM UNNEST(parts) AS p WITH OFFSET AS o ORDER BY o DESC)",
+    "ARRAY(SELECT p.n FROM UNNEST(parts) AS p WITH OFFSET AS o WHERE o > 0 ORDER BY o)",
+    "ARRAY(SELECT p.n FROM UNNEST(parts) AS p WITH OFFSET AS o ORDER BY o LIMIT 2)",
+    "ARRAY(SELECT DISTINCT p.id FROM UNNEST(parts) AS p ORDER BY 1)",
+    "ARRAY(SELECT AS STRUCT p.* FROM UNNEST(parts) AS p WITH OFFSET AS o ORDER BY o)",
+    "ARRAY(SELECT p.n * x FROM UNNEST([1, 2]) AS x, UNNEST(parts) AS p ORDER BY 1)",
+    "ARRAY(SELECT SUM(p.n) FROM UNNEST(parts) AS p GROUP BY p.id ORDER BY 1)",
+    "ARRAY(SELECT ROW_NUMBER() OVER (ORDER BY p.n) FROM UNNEST(parts) AS p ORDER BY 1)",
+    "(SELECT MAX(p.n) FROM UNNEST(parts) AS p)",
+    "(SELECT COUNT(*) FROM UNNEST(parts) AS p)",
+    "EXISTS(SELECT 1 FROM UNNEST(parts) AS p WHERE p.n = 2)",
+    "k IN (SELECT ANY_VALUE(p.id) FROM UNNEST(parts) AS p)",
+    "k IN (SELECT p.id FROM UNNEST(parts) AS p)",
+)
+
+
+def test_a_subquery_over_elements_finds_the_same_by_functions(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    queries = [ARRAYS.replace("FOUND", each) for each in (*BY_FUNCTIONS, *AS_BEFORE)]
+    done = subprocess.run(
+        [serving.PYTHON, "-c", ELEMENTS, str(tmp_path)],
+        cwd=serving.ROOT,
+        env={"HOME": str(tmp_path / "home")},
+        input=json.dumps(queries),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+    )
+    for sql, (before, after, by_functions) in zip(
+        (*BY_FUNCTIONS, *AS_BEFORE), json.loads(done.stdout.splitlines()[-1]), strict=True
+    ):
+        assert after == before, sql
+        assert bool(by_functions) is (sql in BY_FUNCTIONS), sql
+        assert after.startswith("[(1, ") or sql in AS_BEFORE, sql
 
 
 @pytest.mark.parametrize("server", ["patched", "unpatched"])
@@ -266,7 +534,7 @@ def test_data_in_use_is_said_plainly(tmp_path: Path) -> None:
 
 
 def test_a_patch_that_does_not_exist_is_said_plainly(tmp_path: Path) -> None:
-    assert "names no patch: nothing" in refusal(start(serving.free_port(), tmp_path, skip="nothing"))
+    assert "names unknown patches: nothing" in refusal(start(serving.free_port(), tmp_path, skip="nothing"))
 
 
 def test_another_version_is_said_plainly(tmp_path: Path) -> None:
@@ -282,6 +550,6 @@ def test_another_version_is_said_plainly(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=600,
     )
     assert "the patches are for duckdb 0.0.1" in refusal(ended)

@@ -1,4 +1,4 @@
-"""A running stand-in, and somebody who may read its contacts.
+"""A running fake API, and somebody who may read its contacts.
 
 Every answer of the API that is read here is checked against the schema that Google publishes for it.
 """
@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from reporting.local.serving import Served
 from sandbox.google import AUTHORIZED_USER
-from sandbox.serving import Served
-from tests.control import client
+from tests.support.control import client
 
 CONNECTIONS = "/v1/people/me/connections"
 GROUPS = "/v1/contactGroups"
@@ -65,7 +65,7 @@ def violations(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[s
 
 
 class Account:
-    """A running stand-in, and somebody who may read its contacts."""
+    """A running fake API, and somebody who may read its contacts."""
 
     def __init__(self, served: Served) -> None:
         self.address = served.address

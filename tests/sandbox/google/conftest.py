@@ -1,4 +1,4 @@
-"""A stand-in for all that only read, and one of its own for each test that changes something."""
+"""A fake API for all that only read, and one of its own for each test that changes something."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.serving import stand_in
+from sandbox.serving import fake_api
 from tests.sandbox.google.account import Account
 
 TODAY = "2026-03-15"
@@ -15,7 +15,7 @@ TODAY = "2026-03-15"
 @pytest.fixture(scope="session")
 def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """The default sample, which nobody changes."""
-    with stand_in("google", tmp_path_factory.mktemp("google"), None, "--today", TODAY) as served:
+    with fake_api("google", tmp_path_factory.mktemp("google"), None, "--today", TODAY) as served:
         yield Account(served)
 
 
@@ -26,6 +26,6 @@ def start() -> Iterator[Callable[..., Account]]:
 
         def started(folder: Path, *arguments: str) -> Account:
             sizes = ("--contacts", "30", "--today", TODAY)
-            return Account(stack.enter_context(stand_in("google", folder, None, *sizes, *arguments)))
+            return Account(stack.enter_context(fake_api("google", folder, None, *sizes, *arguments)))
 
         yield started

@@ -1,4 +1,4 @@
-"""Google's own client reads from the stand-in, and what it accepts is what Google's discovery document lists."""
+"""Google's own client reads from the fake API, and what it accepts is what Google's discovery document lists."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The stand-in lists, syncs and gets people and groups as the reference of the People API says."""
+"""The fake API lists, syncs and gets people and groups as the reference of the People API says."""
 
 from collections import Counter
 from collections.abc import Callable

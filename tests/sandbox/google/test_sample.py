@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.serving import stand_in
-from tests.control import client
+from sandbox.serving import fake_api
 from tests.sandbox.google.account import Account
+from tests.support.control import client
 
 Start = Callable[..., Account]
 Person = dict[str, Any]
@@ -19,7 +19,7 @@ Person = dict[str, Any]
 @pytest.fixture(scope="module")
 def crm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     """HubSpot's sample with the same seed, and the default sizes."""
-    with stand_in("hubspot", tmp_path_factory.mktemp("hubspot"), None, "--today", "2026-03-15") as served:
+    with fake_api("hubspot", tmp_path_factory.mktemp("hubspot"), None, "--today", "2026-03-15") as served:
         truth = client(served).get("/_control/truth/contacts").json()
     return {f"hubspot:{each['id']}": each["properties"] for each in truth}
 

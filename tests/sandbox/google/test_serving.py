@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.child import ending_with_parent
-from sandbox.guard import token_of
-from sandbox.serving import PYTHON, ROOT, Served, free_port, stand_in
+from reporting.local.child import ending_with_parent
+from reporting.local.serving import PYTHON, ROOT, Served, free_port
+from reporting.local.tokens import token_of
+from sandbox.serving import fake_api
 from tests.sandbox.google.account import CONNECTIONS, FIELDS, SYNC, Account
 
 Start = Callable[..., Account]
@@ -107,14 +108,14 @@ def test_requests_are_counted(start: Start, tmp_path: Path) -> None:
 
 
 def test_a_restart_serves_the_same(tmp_path: Path) -> None:
-    with stand_in("google", tmp_path, None, "--contacts", "12") as served:
+    with fake_api("google", tmp_path, None, "--contacts", "12") as served:
         account = Account(served)
         before, token = account.listed(**SYNC)
         account.pass_time(600)
         account.control("DELETE", before[0]["resourceName"])
         truth = account.people()
         headers = dict(account.http.headers)
-    with stand_in("google", tmp_path) as served:
+    with fake_api("google", tmp_path) as served:
         account = Account(served)
         account.http.headers = headers
         assert account.people() == truth
@@ -124,7 +125,7 @@ def test_a_restart_serves_the_same(tmp_path: Path) -> None:
         assert account.control("GET", "state")["people"] == 11
     with (
         pytest.raises(RuntimeError, match="was filled with contacts 12 and not 13"),
-        stand_in("google", tmp_path, None, "--contacts", "13"),
+        fake_api("google", tmp_path, None, "--contacts", "13"),
     ):
         pass
 
@@ -141,7 +142,7 @@ def test_a_crash_loses_nothing(tmp_path: Path) -> None:
     )
     try:
         # The sentence is printed once connections are taken.
-        assert re.match(rb"Google stand-in on http", process.stdout.readline())
+        assert re.match(rb"Google fake API on http", process.stdout.readline())
         account = Account(Served(f"http://127.0.0.1:{port}", token_of(tmp_path)))
         made = account.control("POST", "people", {"names": [{"givenName": "Last"}]})
         truth = account.people()
@@ -150,7 +151,7 @@ def test_a_crash_loses_nothing(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         process.stdout.close()
-    with stand_in("google", tmp_path) as served:
+    with fake_api("google", tmp_path) as served:
         account = Account(served)
         assert account.people() == truth
         assert account.get(f"/v1/{made['resourceName']}", **FIELDS)["names"][0]["displayName"] == "Last"

@@ -1,8 +1,8 @@
-"""The stand-in answers as HubSpot's reference says: lists, searches, batches, merges, deletes, associations, limits."""
+"""The fake API answers as HubSpot's reference says: lists, searches, batches, merges, deletes, associations, limits."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.serving import Served, stand_in
-from tests.control import client
+from reporting.local.serving import Served
+from sandbox.serving import fake_api
+from tests.support.control import client
 
 MODIFIED = "lastmodifieddate"
 SMALL = (
@@ -30,7 +31,7 @@ PATHS = ("/crm/v3/objects", "/crm/objects/2026-09")
 
 
 class Portal:
-    """A running stand-in."""
+    """A running fake API."""
 
     def __init__(self, served: Served) -> None:
         self.http = client(served, headers={"Authorization": "Bearer pat-test"})
@@ -62,7 +63,7 @@ class Portal:
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """The default sample, which nobody changes."""
-    with stand_in("hubspot", tmp_path_factory.mktemp("hubspot"), None, "--today", "2026-03-15") as served:
+    with fake_api("hubspot", tmp_path_factory.mktemp("hubspot"), None, "--today", "2026-03-15") as served:
         yield Portal(served)
 
 
@@ -72,7 +73,7 @@ def start() -> Iterator[Callable[..., Portal]]:
     with ExitStack() as stack:
 
         def started(folder: Path, *arguments: str) -> Portal:
-            return Portal(stack.enter_context(stand_in("hubspot", folder, None, *arguments)))
+            return Portal(stack.enter_context(fake_api("hubspot", folder, None, *arguments)))
 
         yield started
 
@@ -168,9 +169,14 @@ def test_a_search_lags(start: Callable[..., Portal], tmp_path: Path) -> None:
         f"/crm/v3/objects/contacts/{key}", json={"properties": {"city": "Graz"}}
     ).raise_for_status()
     assert portal.get(f"/crm/v3/objects/contacts/{key}", properties="city")["properties"]["city"] == "Graz"
-    found = {each["id"] for each in portal.search(limit=200)["results"]}
-    assert key not in found
-    assert len(found) == 29
+    made = portal.post("/crm/v3/objects/contacts", {"properties": {"city": "Graz"}})["id"]
+    found = {each["id"]: each["properties"] for each in portal.search(limit=200)["results"]}
+    assert made not in found
+    # What is there already is found by its former date, and shown as it is.
+    assert len(found) == 30
+    between = (datetime.fromisoformat(found[key][MODIFIED]) - timedelta(seconds=1)).isoformat()
+    recent = [{"filters": [{"propertyName": MODIFIED, "operator": "GTE", "value": between}]}]
+    assert portal.search(limit=200, filterGroups=recent)["results"] == []
 
 
 def test_archiving_is_no_modification_and_can_be_taken_back(
@@ -326,18 +332,18 @@ def test_the_limits_name_their_policy(start: Callable[..., Portal], tmp_path: Pa
 
 
 def test_faults_and_a_restart(tmp_path: Path) -> None:
-    with stand_in("hubspot", tmp_path, None, *SMALL) as served:
+    with fake_api("hubspot", tmp_path, None, *SMALL) as served:
         portal = Portal(served)
         portal.post("/_control/faults", [{"kind": "status", "status": 503, "times": 1, "path": "contacts"}])
         assert portal.http.get("/crm/v3/objects/contacts").status_code == 503
         made = portal.post("/crm/v3/objects/contacts", {"properties": {"email": "new@example.com"}})
         before = portal.truth()
         assert portal.get("/_control/requests")["GET /crm/v3/objects/contacts"] == 1
-    with stand_in("hubspot", tmp_path) as served:
+    with fake_api("hubspot", tmp_path) as served:
         assert Portal(served).truth() == before
         assert before[made["id"]]["properties"]["email"] == "new@example.com"
     with (
         pytest.raises(RuntimeError, match="was filled with seed 1 and not 2"),
-        stand_in("hubspot", tmp_path, None, "--seed", "2"),
+        fake_api("hubspot", tmp_path, None, "--seed", "2"),
     ):
         pass

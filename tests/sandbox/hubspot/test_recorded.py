@@ -1,4 +1,4 @@
-"""The stand-in against real answers, where they are beside the checkout."""
+"""The fake API against real answers, where they are beside the checkout."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from reporting.settings import ROOT
-from sandbox.serving import stand_in
+from sandbox.serving import fake_api
 
 RECORDED = ROOT.parent / "shared" / "recorded" / "hubspot"
 KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", type(None): "null"}
@@ -37,7 +37,7 @@ def test_every_key_path_and_value_type_of_real_lists_occurs(kind: str, tmp_path:
         for each in paths(json.loads((RECORDED / f"{kind}.json").read_text()))
         if each[0].startswith(".results")
     }
-    with stand_in("hubspot", tmp_path) as served:
+    with fake_api("hubspot", tmp_path) as served:
         answer = httpx.get(
             f"{served.address}/crm/v3/objects/{kind}",
             params={"limit": 100, "properties": "email,phone,name,industry,amount,closedate"},

@@ -1,4 +1,4 @@
-"""A stand-in for all that only read, and one of its own for each test that changes something."""
+"""A fake API for all that only read, and one of its own for each test that changes something."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,14 +9,15 @@ import httpx
 import pytest
 from notion_client import Client
 
-from sandbox.serving import Served, stand_in
-from tests.control import client
+from reporting.local.serving import Served
+from sandbox.serving import fake_api
+from tests.support.control import client
 
 TODAY = "2026-03-15"
 
 
 class StandIn:
-    """A running stand-in, with Notion's own client and plain HTTP."""
+    """A running fake API, with Notion's own client and plain HTTP."""
 
     def __init__(self, served: Served) -> None:
         self.address = served.address
@@ -61,7 +62,7 @@ class StandIn:
 @pytest.fixture(scope="session")
 def notion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """A year of habits that nobody changes."""
-    with stand_in("notion", tmp_path_factory.mktemp("notion"), None, "--today", TODAY) as served:
+    with fake_api("notion", tmp_path_factory.mktemp("notion"), None, "--today", TODAY) as served:
         yield StandIn(served)
 
 
@@ -69,16 +70,16 @@ def notion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """A month of habits that the tests of one module change, each so that the others do not mind."""
     folder = tmp_path_factory.mktemp("own")
-    with stand_in("notion", folder, None, "--today", TODAY, "--days", "30") as served:
+    with fake_api("notion", folder, None, "--today", TODAY, "--days", "30") as served:
         yield StandIn(served)
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., StandIn]]:
-    """Start a stand-in on a folder, with arguments; it ends with the test."""
+    """Start a fake API on a folder, with arguments; it ends with the test."""
     with ExitStack() as stack:
 
         def started(folder: Path, *arguments: str) -> StandIn:
-            return StandIn(stack.enter_context(stand_in("notion", folder, None, *arguments)))
+            return StandIn(stack.enter_context(fake_api("notion", folder, None, *arguments)))
 
         yield started

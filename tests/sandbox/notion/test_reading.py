@@ -1,4 +1,4 @@
-"""The stand-in answers as Notion's reference says: lists, filters, sorts, cursors, cut values, versions."""
+"""The fake API answers as Notion's reference says: lists, filters, sorts, cursors, cut values, versions."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from notion_client.errors import HTTPResponseError
 
 from reporting.sources.http import Policy
-from reporting.sources.notion import NotionSource, content_hash
+from reporting.sources.notion.properties import content_hash
+from reporting.sources.notion.reader import NotionSource
 from tests.sandbox.notion.conftest import TODAY, StandIn
 
 ALL_TYPES = {
@@ -29,7 +30,7 @@ ALL_TYPES = {
     *("url", "email", "phone_number", "formula", "relation", "rollup", "created_time", "last_edited_time"),
     *("created_by", "last_edited_by", "button", "unique_id", "verification", "place"),
 }
-PATIENT = Policy(requests_per_second=10_000)
+PATIENT = Policy(requests_per_second=10_000, clock_tolerance=None)
 
 
 def test_search_finds_the_databases(notion: StandIn) -> None:

@@ -1,4 +1,4 @@
-"""The stand-in against real answers, where they are beside the checkout."""
+"""The fake API against real answers, where they are beside the checkout."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 
 from reporting.settings import ROOT
 from reporting.sources.http import Policy
-from reporting.sources.notion import NotionSource
+from reporting.sources.notion.reader import NotionSource
 from tests.sandbox.notion.conftest import StandIn
 
 RECORDED = ROOT.parent / "shared" / "recorded" / "notion"
@@ -59,7 +59,9 @@ def test_every_key_path_and_value_type_of_real_answers_occurs(notion: StandIn) -
 
 def test_recorded_answers_are_served(start: Callable[..., StandIn], tmp_path: Path) -> None:
     start_with = start(tmp_path, "--recorded", str(RECORDED))
-    source = NotionSource("ntn_test", start_with.address, Policy(requests_per_second=10_000))
+    source = NotionSource(
+        "ntn_test", start_with.address, Policy(requests_per_second=10_000, clock_tolerance=None)
+    )
     for file in RECORDED.glob("*.json"):
         answer = json.loads(file.read_text())
         found = source.find(answer["data_source"]["id"])

@@ -41,7 +41,7 @@ renamed as (
         {{ hubspot_value('probability', 'numeric') }} as probability,
 
         -- state
-        -- A stage that does not say whether it is closed is by its probability, as in HubSpot.
+        -- If a stage does not say whether it is closed, its probability decides, as in HubSpot.
         coalesce(
             {{ hubspot_value('is_closed', 'bool') }},
             {{ hubspot_value('probability', 'numeric') }} in (0, 1),

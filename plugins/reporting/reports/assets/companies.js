@@ -53,7 +53,7 @@
     if (!open.length) {
       return null;
     }
-    // Late ones together, then a year, then what comes later together.
+    // One bar for all late deals, one per month for a year, and one for all later deals.
     const names = ["late", ...Array.from({ length: 12 }, (_, place) => addMonths(data.month, place)), "later"];
     const last = names[12];
     const key = (each) => (each[MONTH] < data.month ? "late" : each[MONTH] > last ? "later" : each[MONTH]);

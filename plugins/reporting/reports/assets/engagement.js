@@ -9,7 +9,7 @@
   const first = parse(data.first);
   const weekOn = (place) => iso(first + place * 7 * DAY);
 
-  // Counts of each type in each step, of one owner or of all.
+  // The counts per type and step (week or month), for one owner or all.
   const steps = () => {
     const owner = value("owner");
     const range = Number(value("range"));

@@ -8,7 +8,7 @@
   const thisMonth = data.today.slice(0, 7);
   const NAMES = { c: "done", m: "missed", o: "still open", n: "not due", e: "done, though not due" };
 
-  // What a period's mark is drawn as: a place in the list of colours below.
+  // The colour of each mark of a period: an index into the list of colours below.
   const shade = (habit, place) => {
     const mark = habit.marks[place];
     const amount = habit.amounts?.[place] ?? null;
@@ -27,7 +27,7 @@
   const targetAt = (habit, place) => habit.targets[monthsBetween(habit.since, iso(starts(habit)[place]).slice(0, 7))] ?? null;
   const palette = () => ["empty", "empty", "missed", "heat-1", "heat-2", "heat-3", "heat-4"].map(color);
 
-  // When each period of a habit begins; kept, since ten years of days are worked out only once.
+  // The start of each period of a habit. Cached, so that ten years of days are computed only once.
   const known = new Map();
   const starts = (habit) => {
     if (!known.has(habit)) {
@@ -66,10 +66,10 @@
     if (selected) {
       return [`${selected}-01-01`, `${selected}-12-31`];
     }
-    // Where it is drawn in rows of months, these are whole ones.
+    // If the chart has rows of months, it shows complete months.
     return [isNarrow ? `${addMonths(thisMonth, -11)}-01` : iso(parse(data.today) - 364 * DAY), data.today];
   };
-  // Where there is little room, a year is drawn in rows of four months.
+  // On narrow screens, a year is drawn in rows of four months.
   const rows = ([first, last], isNarrow) => {
     if (!isNarrow) {
       return [[first, last]];

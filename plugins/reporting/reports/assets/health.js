@@ -13,7 +13,7 @@
     }
     const from = isNarrow ? data.days.length - 14 : 0;
     const shown = data.days.slice(from);
-    // A logarithm, since a sweep changes thousands and an hour changes one; runs are few.
+    // Logarithmic for rows, since a full refresh may change thousands and an hourly one a single row; linear for runs.
     const shade = (n) => (isRuns ? n : Math.log10(1 + n));
     const points = shown.flatMap((_, x) => data.entities.map((_, y) => {
       const n = known.get(`${x + from} ${y}`) ?? 0;

@@ -19,7 +19,7 @@
     const names = data.months.slice(start);
     const line = (place) => names.map((_, n) => sum(flows.filter((each) => each[MONTH] === start + n), place));
     const [income, expense] = [line(INCOME), line(EXPENSE)];
-    // Of one category there is no balance.
+    // A single category has no balance.
     const balance = value("category") ? [] : data.balances.slice(start);
     const bar = (name, fill, values) => ({ name, type: "bar", stack: "all", barMaxWidth: 30, itemStyle: { color: color(fill) }, data: values });
     const lines = (place) => [

@@ -1,4 +1,4 @@
-// The page of pipeline health: what became of the runs of each day.
+// The page of pipeline health: the outcomes of each day's runs.
 "use strict";
 (() => {
   const { chart, color, data, day, dayTick, number, short, tip } = Report;

@@ -1,4 +1,4 @@
-// The page of data quality: how many rows a table had at each profile.
+// The page of data quality: the number of rows of a table in each profile.
 "use strict";
 (() => {
   const { chart, color, data, date, dayTick, number, on, short, tip, value } = Report;

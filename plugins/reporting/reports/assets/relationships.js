@@ -1,4 +1,4 @@
-// The relationships page: how long everybody was not heard of, and who is silent for longer than usual.
+// The page of relationships: how long everybody's silence is, and whose is longer than usual.
 "use strict";
 (() => {
   const { data, chart, color, count, number, on, tip, value } = Report;
@@ -39,7 +39,7 @@
     if (!shown.length) {
       return null;
     }
-    // A logarithm has no nought; half a day stands for today.
+    // A logarithmic axis has no zero, so half a day stands for today.
     const place = (days) => Math.max(days, 0.5);
     const most = Math.max(...shown.flatMap((each) => [each[1], each[2]]), 10) * 1.4;
     const least = Math.min(...shown.flatMap((each) => [place(each[1]), place(each[2])]), 1);

@@ -1,4 +1,4 @@
-// What every page has: its data, the button for light and dark, tables that sort and filter, and charts in the page's colours.
+// Shared by all pages: access to the data, the button for light and dark, sortable and filterable tables, and charts.
 "use strict";
 const Report = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -16,7 +16,7 @@ const Report = (() => {
   const percent = (share) => (share === null || share === undefined ? "–" : `${Math.round(100 * share)}%`);
   const count = (value, one, many = `${one}s`) => `${whole.format(value)} ${value === 1 ? one : many}`;
 
-  // Days and months are counted in UTC, where no day has another length.
+  // Dates are computed in UTC, where every day has the same length.
   const DAY = 86400000;
   const parse = (text) => Date.parse(`${text}T00:00:00Z`);
   const iso = (time) => new Date(time).toISOString().slice(0, 10);
@@ -34,7 +34,7 @@ const Report = (() => {
   const monthsBetween = (first, last) =>
     (Number(last.slice(0, 4)) - Number(first.slice(0, 4))) * 12 + Number(last.slice(5, 7)) - Number(first.slice(5, 7));
 
-  // A pair of what a line of a tooltip says; text is made safe here.
+  // The HTML of a tooltip: a title, and pairs of name and value. All text is escaped here.
   const tip = (title, lines) =>
     `<strong>${escape(title)}</strong>` + lines.map(([name, value]) => `<br>${escape(name)}${name && value !== "" ? ": " : ""}${escape(value)}`).join("");
 
@@ -58,8 +58,8 @@ const Report = (() => {
     return made;
   };
 
-  // `make` gets whether there is little room and a function that styles an axis, and returns the chart's option, its height in
-  // pixels and the table of the same; or null when there is nothing to draw. What changes by itself draws again by `draw`.
+  // `make` is called with whether the screen is narrow, and with a function that styles an axis. It returns the chart's option,
+  // its height in pixels and a table with the same data, or null if there is nothing to draw. Call `draw` after a change.
   const charts = [];
   const chart = (id, make) => {
     const box = get(id);
@@ -156,7 +156,7 @@ const Report = (() => {
     return made;
   };
 
-  // Every select and every input of a page that changes what is drawn.
+  // All selects and inputs of a page that change a chart.
   const on = (ids, draw) => {
     for (const id of ids) {
       get(id)?.addEventListener("input", draw);
@@ -180,7 +180,7 @@ const Report = (() => {
       const isNumber = head.dataset.sort === "number";
       button.addEventListener("click", () => {
         const before = head.getAttribute("aria-sort");
-        // A number is looked at from its greatest, a name from A.
+        // The first click sorts numbers from the greatest, and names from A.
         const first = isNumber ? "descending" : "ascending";
         const order = before === null ? first : before === "ascending" ? "descending" : "ascending";
         for (const each of table.tHead.rows[0].cells) {
@@ -200,7 +200,7 @@ const Report = (() => {
     }
   };
 
-  // A long table shows its first rows, and the others when asked for.
+  // A long table shows its first rows, and a button shows the others.
   const ROWS = 12;
   const filterable = (table) => {
     const search = get(table.dataset.search ?? "");
@@ -215,7 +215,7 @@ const Report = (() => {
     more.className = "more";
     let isOpen = false;
     const body = table.tBodies[0];
-    // One row more is less than a button.
+    // For a single hidden row a button is not worth its space.
     const isLong = table.dataset.rows !== "all" && body.rows.length > ROWS + 1;
     table.parentElement.after(more);
     const counted = document.querySelector(`[data-count="${table.id}"]`);
@@ -251,7 +251,7 @@ const Report = (() => {
     for (const [box] of filters) {
       box.addEventListener("input", apply);
     }
-    // A browser that goes back keeps what was typed.
+    // When the user goes back, the browser restores what was typed.
     apply();
   };
 
@@ -276,7 +276,7 @@ const Report = (() => {
     sortable(table);
     filterable(table);
   }
-  // The page that is open is in sight in a menu that scrolls.
+  // Scrolls the menu so that the current page is visible in it.
   document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   document.addEventListener("theme", () => charts.forEach((each) => each.draw()));
   let waiting = 0;

@@ -1,17 +1,18 @@
-"""Reads Google Contacts through the People API: people and groups of one account, whole or since a sync token.
+"""Google Contacts, through the People API: people and groups of one account, all of them or the changes since a sync token.
 
 Facts about the API are from its reference: https://developers.google.com/people/api/rest
 """
 
-from reporting.entities import Entity
-from reporting.sources.base import Reader
-from reporting.sources.google_contacts.api import Account
-from reporting.sources.google_contacts.lists import ContactsReader, GroupsReader
+from reporting.sources.base import Source
+from reporting.sources.google_contacts.entities import GOOGLE
 
-__all__ = ["Account", "reader"]
-
-
-def reader(account: Account, entity: Entity, default_region: str | None = None) -> Reader:
-    """The reader of `entity`. `default_region` is that of telephone numbers, on which a row's content depends."""
-    kind = ContactsReader if entity.name == "contacts" else GroupsReader
-    return kind(account, entity, default_region)
+SOURCE = Source(
+    name="google",
+    title="Google Contacts",
+    package=__name__,
+    entities=GOOGLE,
+    needs="an authorized user as its credential_config_file",
+    advice="Run script/google-login.",
+    is_login=True,
+    when_stale="whether the login still works (while an app is in Testing, it ends after seven days)",
+)

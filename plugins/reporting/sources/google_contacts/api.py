@@ -1,4 +1,4 @@
-"""Google Contacts of one account: https://developers.google.com/people/api/rest"""
+"""Connects to the People API for one account: https://developers.google.com/people/api/rest"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ PEOPLE = Api(
     "v1",
     "People API",
     "https://www.googleapis.com/auth/contacts.readonly",
-    # A user may send 90 requests a minute to a project whose quotas nobody raised, and a request brings a thousand records.
+    # The default quota is 90 requests per minute and user, and one request returns a thousand records.
     Policy(requests_per_second=1.4),
 )
 
@@ -29,7 +29,7 @@ class Account(GoogleAccount):
         super().__init__(PEOPLE, user, base_url, policy, transport)
 
     def count(self) -> int:
-        """How many contacts there are, which is the least that can be asked for."""
+        """The number of contacts, which is the smallest request that is possible."""
         lists = self.api.people().connections()
         answer = self.call(
             "contacts", lists.list(resourceName="people/me", personFields="metadata", pageSize=1)

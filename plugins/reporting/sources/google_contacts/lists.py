@@ -1,36 +1,37 @@
-"""The two lists of an account, people and groups, which are read in one way: whole, or since a sync token.
+"""Reads the two lists of an account, people and groups: all of it, or the changes since a sync token.
 
-A sync says what was deleted, which is why groups are not swept each time, although a sweep of them is one request, too:
-it would ask the warehouse each hour which ids it has. What a sync gives is several minutes old, and so is a sweep, which
-asks for a token, too. The token stands for what was given and not for the time at which it was asked, so that what comes
-late is in the next sync.
+A read with a sync token also returns what was deleted. A full refresh of groups would be a single request, too, but it would have
+to ask the warehouse each hour which ids it has. Google's answers are several minutes behind. A token stands for the data that
+was returned and not for the time of the request, so late changes are in the next answer.
 
-What Google says was deleted is `trashed`: a deleted contact stays in its bin for thirty days. What only a sweep misses is
-`missing`. A person whose resource name changed is named by it in a sync; after a sweep, asking for the old name gives
-the new one. Nobody tells of a name that changed and was deleted between two syncs: the next sweep does.
+If Google reports a deletion, the reason is `trashed`, since a deleted contact stays in the bin for thirty days. If a full refresh
+does not find a record, the reason is `missing`. If the resource name of a person changed, a read with a sync token returns the
+former names; after a full refresh, a request for the old name returns the new one. If a person's name changed and the person was
+deleted between two reads, only the next full refresh notices it.
 """
 
-import hashlib
-import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import batched
 from typing import Any
 
-from reporting.entities import Entity
-from reporting.sources.base import IncompleteReadError, Page, Record, Tombstone
+from reporting.entity import Entity
+from reporting.sources.base import IncompleteReadError, Page, Record, Tombstone, digest_of, missing
 from reporting.sources.google_api import JsonObject, RefusedError
 from reporting.sources.google_contacts.api import Account
+from reporting.sources.shapes import as_text, mapping, mappings, record_of
 
 logger = logging.getLogger(__name__)
 
 BATCH_LIMIT = 200
 IDLE_PAGES = 5
-# A token that is expired, of other parameters, or of another account: of these only the first has a reason of its own
-# (EXPIRED_SYNC_TOKEN), and a request that is wrong in itself is refused without a token, too.
+# Increase this when the conversion of a record to a row changes, so that existing rows are loaded again.
+ROW_VERSION = 2
+# The statuses for a token that is expired, or that belongs to other parameters or another account. Only the first case has a
+# reason of its own (EXPIRED_SYNC_TOKEN). A request that is wrong in another way also fails without a token.
 REFUSED_TOKEN = frozenset((400, 410))
-# All but pictures, whose addresses change by themselves, and ages, which follow from birthdays.
+# All fields except pictures, whose addresses change by themselves, and ages, which follow from birthdays.
 PERSON_FIELDS = (
     "addresses,biographies,birthdays,calendarUrls,clientData,emailAddresses,events,externalIds,genders,imClients,"
     "interests,locales,locations,memberships,metadata,miscKeywords,names,nicknames,occupations,organizations,"
@@ -55,40 +56,40 @@ class ListReader:
         self._page_size = page_size or entity.page_size
         self._resumed: str | None = None
         self._sync_token: str | None = None
-        self._is_sweep = False
+        self._is_full_refresh = False
 
     @property
     def request_count(self) -> int:
-        """Requests sent so far, retries and access tokens included."""
+        """The number of requests sent so far, including retries and requests for access tokens."""
         return self.account.transport.request_count
 
     @property
     def server_started_at(self) -> datetime | None:
-        """Google's own clock at its first answer."""
+        """The time of Google's clock in its first answer."""
         return self.account.transport.server_started_at
 
     @property
     def sync_token(self) -> str | None:
-        """Where the next read may begin; known when this one has come to its end."""
+        """The token for the next read; known when this read is complete."""
         return self._sync_token
 
     @property
-    def is_sweep(self) -> bool:
-        """Whether everything is read, whatever was asked for; known with the first page."""
-        return self._is_sweep
+    def is_full_refresh(self) -> bool:
+        """Whether all records are read, even if only changes were requested; known with the first page."""
+        return self._is_full_refresh
 
     def resume_at(self, sync_token: str | None) -> None:
-        """Have a read of what changed begin where another ended; without a token, or an old one, it is a sweep."""
+        """Set the token from which an incremental refresh begins. With None or an expired token it becomes a full refresh."""
         self._resumed = sync_token
 
     def describe(self) -> JsonObject:
-        """The fields that are asked for."""
+        """The fields that are requested."""
         raise NotImplementedError
 
     def read(self, since: datetime | None) -> Iterator[Page]:
-        """Yield everything, or with `since` what changed since the sync token, if Google still takes it."""
+        """Yield all records, or with `since` the changes since the sync token, if Google still accepts it."""
         token = None if since is None else self._resumed
-        self._is_sweep = token is None
+        self._is_full_refresh = token is None
         page_token: str | None = None
         met: set[str] = set()
         idle = 0
@@ -101,44 +102,42 @@ class ListReader:
                     raise
                 if page_token is not None:
                     raise IncompleteReadError(
-                        f"Google no longer leads to the next page of {self._entity.table} ({error}); nothing was "
+                        f"Google no longer returns the next page of {self._entity.table} ({error}); nothing was "
                         "loaded. Run the task again."
                     ) from None
                 logger.warning(
-                    "%s: the sync token is not taken any more, so everything is read: %s",
+                    "%s: Google does not accept the sync token any more, so everything is read: %s",
                     self._entity.table,
                     error,
                 )
-                token, self._is_sweep = None, True
+                token, self._is_full_refresh = None, True
                 continue
             found: list[Any] = answer.get(self._results) or []
             yield _page(requested_at, found)
             page_token = answer.get("nextPageToken") or None
             if page_token is None:
-                # Only the last page has a token. Without one the last one is still good.
+                # Only the last page has a token. If it has none, the previous token is still valid.
                 self._sync_token = answer.get("nextSyncToken") or token
                 return
-            names = {str(each.get("resourceName")) for each in found}
+            names = {str(mapping(each).get("resourceName")) for each in found}
             idle = 0 if names - met else idle + 1
             met |= names
             if idle > IDLE_PAGES:
                 raise IncompleteReadError(
-                    f"Google keeps leading to pages of {self._entity.table} without anything new; nothing was "
+                    f"Google keeps returning pages of {self._entity.table} without anything new; nothing was "
                     "loaded. Run the task again."
                 )
 
     def would_meet(self, record_id: str) -> bool:
-        """Whether the sweep would have met this record."""
+        """Whether a full refresh would have returned this record."""
         return True
 
     def ask_about(self, ids: Iterable[str]) -> Iterator[Page]:
         """Yield a tombstone for each: the list has everything that there is."""
-        gone = tuple(Tombstone(each, "missing") for each in ids)
-        if gone:
-            yield Page(datetime.now(UTC), tombstones=gone)
+        return missing(ids)
 
     def content_hash(self, record: Record) -> str:
-        """SHA-256 over the record."""
+        """The SHA-256 of the record."""
         return content_hash(record, self._region)
 
     def close(self) -> None:
@@ -148,7 +147,7 @@ class ListReader:
     _results: str
 
     def _request(self, sync_token: str | None, page_token: str | None) -> Any:
-        """A request of the client for one page; a parameter that is None is left out."""
+        """The client's request for one page. Parameters that are None are left out."""
         raise NotImplementedError
 
 
@@ -158,45 +157,47 @@ class ContactsReader(ListReader):
     _results = "connections"
 
     def describe(self) -> JsonObject:
-        """The fields of a person that are asked for."""
+        """The fields of a person that are requested."""
         return {"personFields": PERSON_FIELDS}
 
     def ask_about(self, ids: Iterable[str]) -> Iterator[Page]:
-        """Yield who is there after all or has another resource name, and for the others that they are gone."""
+        """Yield people who exist after all or have a new resource name, and tombstones for the others."""
         for some in batched(ids, BATCH_LIMIT, strict=False):
             requested_at = datetime.now(UTC)
             request = self.account.api.people().getBatchGet(
                 resourceNames=list(some), personFields=PERSON_FIELDS
             )
             answer = self.account.call(self._entity.name, request)
-            told = {each.get("requestedResourceName"): each for each in answer.get("responses") or []}
-            people: list[JsonObject] = []
+            told = {
+                as_text(each.get("requestedResourceName")): each for each in mappings(answer.get("responses"))
+            }
+            people: list[Record] = []
             gone: list[Tombstone] = []
             for asked in some:
                 person = self._told(asked, told.get(asked) or {})
                 if person is None:
-                    gone.append(Tombstone(asked, "missing"))
+                    gone.append(Tombstone(asked, "missing", is_told=True))
                 else:
                     people.append(person)
-                    if person["resourceName"] != asked:
-                        gone.append(Tombstone(asked, "merged", person["resourceName"]))
-            yield Page(requested_at, tuple(map(Record, people)), tuple(gone))
+                    if person.id != asked:
+                        gone.append(Tombstone(asked, "merged", person.id))
+            yield Page(requested_at, tuple(people), tuple(gone))
 
-    def _told(self, asked: str, response: JsonObject) -> JsonObject | None:
-        """The person in one part of a batch; None for who is no contact (any more)."""
+    def _told(self, asked: str, response: Mapping[str, Any]) -> Record | None:
+        """The person in one part of a batch answer; None if that is not a contact (any more)."""
         status = response.get("httpStatusCode")
-        person: JsonObject = response.get("person") or {}
-        if status == 404 or (status == 200 and contact_source(person) is None):
+        person = record_of(mapping(response.get("person")))
+        if status == 404 or (status == 200 and contact_source(person.payload) is None):
             return None
-        if status == 200 and person.get("resourceName"):
+        if status == 200 and person.id:
             return person
         raise IncompleteReadError(
-            f"Google answered {status} for {asked} of {self._entity.table}, and not whether it is there; nothing "
+            f"Google answered {status} for {asked} of {self._entity.table}, so it is not known whether it exists; nothing "
             "was loaded. Run the task again."
         )
 
     def _request(self, sync_token: str | None, page_token: str | None) -> Any:
-        # A sync token is bound to every other parameter, and to that of its own request.
+        # A sync token is only valid with the same parameters, including the one that requests a token.
         return (
             self.account.api.people()
             .connections()
@@ -212,12 +213,12 @@ class ContactsReader(ListReader):
 
 
 class GroupsReader(ListReader):
-    """Reads groups. A list never names their members: those are in each person's memberships."""
+    """Reads groups. Their members are not in the list, but in the memberships of each person."""
 
     _results = "contactGroups"
 
     def describe(self) -> JsonObject:
-        """The fields of a group that are asked for."""
+        """The fields of a group that are requested."""
         return {"groupFields": GROUP_FIELDS}
 
     def _request(self, sync_token: str | None, page_token: str | None) -> Any:
@@ -226,17 +227,18 @@ class GroupsReader(ListReader):
         )
 
 
-def contact_source(person: Mapping[str, Any]) -> JsonObject | None:
-    """The source of a person that is the contact itself, and not a profile that is linked with it."""
-    sources: list[JsonObject] = (person.get("metadata") or {}).get("sources") or []
+def contact_source(person: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The source within a person's metadata that is the contact itself, and not a linked profile."""
+    sources = mappings(mapping(person.get("metadata")).get("sources"))
     return next((each for each in sources if each.get("type") == "CONTACT"), None)
 
 
 def content_hash(record: Record, default_region: str | None) -> str:
-    """SHA-256 over a record, the same whichever endpoint gave it.
+    """The SHA-256 of a record, the same for every endpoint that returns it.
 
-    Entity tags are of an answer and not of its content, and only a sync tells former names. The region is content,
-    since numbers are completed with it: after a change of the setting the next sweep brings every row again.
+    Entity tags are left out because they belong to an answer, and former names because only reads with a sync token have them.
+    The region is included because telephone numbers depend on it: after a change of the setting, the next full refresh loads
+    every row again.
     """
     content: JsonObject = {name: value for name, value in record.payload.items() if name != "etag"}
     metadata = content.get("metadata")
@@ -248,24 +250,28 @@ def content_hash(record: Record, default_region: str | None) -> str:
         }
         content["sources"] = [
             {name: value for name, value in source.items() if name != "etag"}
-            for source in metadata.get("sources") or []
+            for source in mappings(metadata.get("sources"))
         ]
     if content.get("phoneNumbers"):
         content["region"] = default_region
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of(content, ROW_VERSION)
 
 
-def _page(requested_at: datetime, found: Iterable[JsonObject]) -> Page:
+def _page(requested_at: datetime, found: Iterable[Any]) -> Page:
     records: list[Record] = []
     tombstones: list[Tombstone] = []
     for each in found:
-        metadata = each.get("metadata") or {}
-        record = Record(each)
-        former = [name for name in metadata.get("previousResourceNames") or [] if name != record.id]
+        record = record_of(each)
+        metadata = mapping(record.payload.get("metadata"))
+        names = metadata.get("previousResourceNames")
+        former = (
+            [name for name in names if isinstance(name, str) and name != record.id]
+            if isinstance(names, list)
+            else []
+        )
         if metadata.get("deleted") and record.id:
-            tombstones.extend(Tombstone(name, "trashed") for name in (record.id, *former))
+            tombstones.extend(Tombstone(name, "trashed", is_told=True) for name in (record.id, *former))
         else:
             records.append(record)
-            tombstones.extend(Tombstone(name, "merged", record.id) for name in former)
+            tombstones.extend(Tombstone(name, "merged", record.id) for name in former if record.id)
     return Page(requested_at, tuple(records), tuple(tombstones))

@@ -1,13 +1,17 @@
-"""Reads one tab of a spreadsheet whole, which is all that a sheet offers: nothing in it says what changed when."""
+"""Reads a tab of a spreadsheet. Every read is a full one, since a sheet does not say what changed when."""
 
+import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from reporting.entity import SheetTab
-from reporting.sources.base import AccessDeniedError, NotFoundError, Page, Record, Tombstone
+from reporting.entity import Entity
+from reporting.settings import Settings
+from reporting.sources.base import AccessDeniedError, NotFoundError, Page, Record, missing
 from reporting.sources.google_api import Api, GoogleAccount, JsonObject, RefusedError
-from reporting.sources.google_sheets.rows import (
+from reporting.sources.google_sheets.entities import SheetTab
+from reporting.sources.google_sheets.tab import (
     Address,
     SheetError,
     content_hash,
@@ -18,22 +22,32 @@ from reporting.sources.google_sheets.rows import (
 )
 from reporting.sources.http import Policy
 
+logger = logging.getLogger(__name__)
+
 SHEETS = Api(
     "sheets",
     "v4",
     "Google Sheets API",
     "https://www.googleapis.com/auth/spreadsheets.readonly",
-    # A user may read 60 times a minute: https://developers.google.com/workspace/sheets/api/limits
+    # The limit is 60 reads per minute and user: https://developers.google.com/workspace/sheets/api/limits
     Policy(requests_per_second=0.95),
 )
 FIELDS = "properties(title,locale,timeZone),sheets.properties(sheetId,title,sheetType)"
 
 
-class SheetReader:
-    """Reads one tab; a `Reader`.
+def open_reader(settings: Settings, entity: Entity, token: str, base_url: str | None) -> "SheetReader":
+    """A reader of `entity`. `token` is an authorized user as JSON. `base_url` is only set for a fake API."""
+    if not isinstance(entity, SheetTab):
+        raise TypeError(f"expected a tab of a sheet, got {type(entity).__name__}")
+    account = GoogleAccount(SHEETS, json.loads(token), base_url)
+    return SheetReader(account, entity, settings.names[entity.table], settings.columns.get(entity.table))
 
-    `address` is what the owner set: a link or an id, and a tab. `columns` says what its columns are called there. Raises
-    the errors of `reporting.sources.base`.
+
+class SheetReader:
+    """Reads one tab (a `Reader`).
+
+    `address` is from the owner's setting: a link or an id of a spreadsheet, and a tab. `columns` says what its columns are
+    called there. Raises the errors of `reporting.sources.base`.
     """
 
     def __init__(
@@ -48,16 +62,16 @@ class SheetReader:
 
     @property
     def request_count(self) -> int:
-        """Requests sent so far, retries and access tokens included."""
+        """The number of requests sent so far, including retries and requests for access tokens."""
         return self.account.transport.request_count
 
     @property
     def server_started_at(self) -> datetime | None:
-        """Google's own clock at its first answer."""
+        """The time of Google's clock in its first answer."""
         return self.account.transport.server_started_at
 
     def describe(self) -> JsonObject:
-        """The spreadsheet's title and locale, the tab, and the columns in `properties`."""
+        """The title and locale of the spreadsheet, the tab, and its columns in `properties`."""
         sheets = self.account.api.spreadsheets()
         found = self._call(sheets.get(spreadsheetId=self._address.spreadsheet_id, fields=FIELDS))
         properties = found.get("properties") or {}
@@ -66,6 +80,12 @@ class SheetReader:
         self._tab = str(tab["title"])
         rows = self._values("!1:1")
         header = header_of(self._entity, rows[0] if rows else (), self._tab, self._renamed)
+        for sentence in header.repeated:
+            logger.warning(
+                "%s: %s. All columns are loaded into the payload. If a known column occurs several times, the first one is used.",
+                self._entity.table,
+                sentence,
+            )
         return {
             "spreadsheet": properties,
             "tab": tab,
@@ -81,17 +101,15 @@ class SheetReader:
         yield Page(requested_at, tuple(records))
 
     def would_meet(self, record_id: str) -> bool:
-        """Whether the sweep would have met this record."""
+        """Whether a full refresh would have returned this record."""
         return True
 
     def ask_about(self, ids: Iterable[str]) -> Iterator[Page]:
         """Yield a tombstone for each: the tab has every row that there is."""
-        gone = tuple(Tombstone(each, "missing") for each in ids)
-        if gone:
-            yield Page(datetime.now(UTC), tombstones=gone)
+        return missing(ids)
 
     def content_hash(self, record: Record) -> str:
-        """SHA-256 over the row."""
+        """The SHA-256 of the row."""
         return content_hash(record)
 
     def close(self) -> None:
@@ -102,7 +120,7 @@ class SheetReader:
         grids = [each for each in tabs if each.get("sheetType", "GRID") == "GRID"]
         address = self._address
         for tab in grids:
-            # A number that is 0 may be left out of JSON.
+            # Google may leave a 0 out of the JSON.
             is_it = (
                 tab["title"] == address.title
                 if address.title
@@ -114,7 +132,7 @@ class SheetReader:
         known = ", ".join(f"'{each['title']}'" for each in grids) or "none"
         raise NotFoundError(
             f"the spreadsheet '{spreadsheet.get('title')}' has no tab {wanted}; it has {known}. Set "
-            f"{name_of(self._entity)} to the one that is meant; nothing was loaded."
+            f"{name_of(self._entity)} to one of these; nothing was loaded."
         )
 
     def _values(self, part: str) -> list[list[Any]]:
@@ -139,8 +157,8 @@ class SheetReader:
         except RefusedError as error:
             if error.status == 404:
                 raise NotFoundError(
-                    f"the spreadsheet of {self._entity.table} is not there (404): it was deleted for good, or the id in "
-                    f"{name_of(self._entity)} is another. Nothing was loaded, and the rows stay as they were read last."
+                    f"the spreadsheet of {self._entity.table} does not exist (404): it was deleted permanently, or the id in "
+                    f"{name_of(self._entity)} is wrong. Nothing was loaded, and the rows stay as they were read last."
                 ) from None
             if error.status == 403:
                 raise AccessDeniedError(
@@ -149,7 +167,7 @@ class SheetReader:
                 ) from None
             if error.status == 400 and self._tab:
                 raise SheetError(
-                    f"Google finds no tab '{self._tab}' of {self._entity.table} any more (400): it was renamed while it was "
-                    "read. Nothing was loaded; run the task again."
+                    f"Google does not find the tab '{self._tab}' of {self._entity.table} any more (400): it was renamed during "
+                    "the read. Nothing was loaded; run the task again."
                 ) from None
             raise

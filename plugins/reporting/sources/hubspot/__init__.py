@@ -1,34 +1,19 @@
-"""Reads HubSpot's CRM: objects with their merges and deletes, associations, owners and pipelines.
+"""HubSpot's CRM: objects including merges and deletions, associations, owners and pipelines.
 
 Facts about the API are from its reference: https://developers.hubspot.com/docs/api-reference (objects, search,
 associations, properties, owners, pipelines, usage guidelines).
 """
 
-from reporting.entities import Entity, HubSpotObject
-from reporting.sources.base import Reader
-from reporting.sources.hubspot.api import HubSpot
-from reporting.sources.hubspot.associations import AssociationsReader
-from reporting.sources.hubspot.lists import OwnersReader, PipelinesReader
-from reporting.sources.hubspot.objects import ObjectReader
+from reporting.sources.base import Source, named_property
+from reporting.sources.hubspot.entities import HUBSPOT
 
-__all__ = ["HubSpot", "reader"]
-
-
-def reader(
-    portal: HubSpot,
-    entity: Entity,
-    switched_off: frozenset[str] = frozenset(),
-    default_region: str | None = None,
-) -> Reader:
-    """The reader of `entity`.
-
-    `switched_off` are types whose associations are not read. `default_region` is that of telephone numbers, on which a
-    row's content depends.
-    """
-    if isinstance(entity, HubSpotObject):
-        return ObjectReader(portal, entity, default_region)
-    if entity.name == "owners":
-        return OwnersReader(portal)
-    if entity.name == "pipelines":
-        return PipelinesReader(portal)
-    return AssociationsReader(portal, switched_off)
+SOURCE = Source(
+    name="hubspot",
+    title="HubSpot",
+    package=__name__,
+    entities=HUBSPOT,
+    needs="a token as its password",
+    advice="Run script/connect hubspot.",
+    when_stale="whether the private app still exists and has its scopes, and whether the daily limit is used up",
+    property_of=named_property,
+)

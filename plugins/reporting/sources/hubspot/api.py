@@ -1,16 +1,20 @@
-"""One portal: its paths, its errors, and what every reader of it has."""
+"""Connects to one HubSpot portal: paths, errors, and the base class of its readers.
 
-import hashlib
-import json
+The package `hubspot-api-client` makes every request: its `ApiClient` signs it and converts the package's models to JSON. The
+package's generated methods for each endpoint are not used, because they only know the paths without a date, and because they
+convert answers to models, which lose unknown fields, while the landing must keep answers as they came.
+"""
+
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import httpx
-from hubspot.crm.objects import ApiClient
+from hubspot.crm.objects import ApiClient, Configuration
+from hubspot.crm.objects.rest import RESTClientObject
 
-from reporting.entities import Entity
+from reporting.entity import Entity
 from reporting.sources.base import (
     AccessDeniedError,
     IncompleteReadError,
@@ -19,31 +23,58 @@ from reporting.sources.base import (
     Record,
     SourceError,
     SourceUnavailableError,
-    Tombstone,
     account_of,
+    digest_of,
+    missing,
 )
 from reporting.sources.http import Policy, PoliteTransport
+from reporting.sources.shapes import mapping
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_BASE_URL = "https://api.hubapi.com"
-# Undated paths (v3) are not supported from September 2027 on.
+# HubSpot supports undated paths (v3) until September 2027.
 DEFAULT_VERSION = "2026-09"
-# A hundred requests in ten seconds and five searches a second are the lowest of the limits.
+# HubSpot's lowest limits are a hundred requests in ten seconds and five searches per second.
 POLICY = Policy(requests_per_second=9.5, path_paces=(("/search", 4.0),))
 LIST_LIMIT = 100
 PAGE_REPEATS = 5
+# Increase this when the conversion of a record to a row changes, so that existing rows are loaded again.
+ROW_VERSION = 2
 # Properties that hold a telephone number.
 PHONES = ("phone", "mobilephone")
 
 JsonObject = dict[str, Any]
 
 
+class PoliteRestClient(RESTClientObject):  # type: ignore[misc]  # it has no types
+    """Lets the package send requests through our own client, with its time-outs, retries and limited rate.
+
+    It returns refusals instead of raising them, since the package's errors quote headers and bodies of answers.
+    """
+
+    def __init__(self, http: httpx.Client) -> None:
+        # The constructor of the base class is not called, since it would create a second pool of connections.
+        self._http = http
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        query_params: list[tuple[str, Any]] | None = None,
+        headers: dict[str, str] | None = None,
+        body: JsonObject | None = None,
+        **_: Any,
+    ) -> httpx.Response:
+        """Send one request, and return the answer with any status."""
+        return self._http.request(method, url, params=query_params, headers=headers, json=body)
+
+
 class HubSpot:
     """A connection to one portal.
 
-    `token` is a private app's or a service key. `version` is `v3` or a date as in the dated paths. `base_url` is
-    another server's for a stand-in. Raises the errors of `reporting.sources.base`.
+    `token` is that of a private app, or a service key. `version` is `v3` or a date as in the dated paths. `base_url` is only
+    set for a fake API. Raises the errors of `reporting.sources.base`.
     """
 
     def __init__(
@@ -57,12 +88,11 @@ class HubSpot:
         self.account = account_of(token, base_url)
         self.transport = transport or PoliteTransport(policy, refusal=refusal_of)
         self._version = version
-        self._http = httpx.Client(
-            transport=self.transport,
-            base_url=base_url,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=policy.timeout,
-        )
+        self._http = httpx.Client(transport=self.transport, timeout=policy.timeout)
+        configuration = Configuration(host=base_url.rstrip("/"))
+        configuration.access_token = token
+        self._api = ApiClient(configuration)
+        self._api.rest_client = PoliteRestClient(self._http)
 
     def close(self) -> None:
         """Close the connections."""
@@ -71,7 +101,7 @@ class HubSpot:
     def path(self, family: str, rest: str = "") -> str:
         """The path of a family (`objects`, `properties`, `owners`, `pipelines`, `associations`) in this version."""
         if self._version == "v3":
-            # Associations with their labels are in the fourth version.
+            # Only the fourth version of associations has their labels.
             base = f"/crm/v4/{family}" if family == "associations" else f"/crm/v3/{family}"
         else:
             base = f"/crm/{family}/{self._version}"
@@ -83,11 +113,15 @@ class HubSpot:
         method: str,
         path: str,
         *,
-        query: Mapping[str, str] | None = None,
-        body: JsonObject | None = None,
+        query: dict[str, str] | None = None,
+        body: Any = None,
     ) -> JsonObject:
-        """The answer to one request; `what` names in an error what was asked for."""
-        answer = self._http.request(method, path, params=query, json=body)
+        """Send one request and return the answer. In an error, `what` names what was requested. `body` is a model of the
+        package."""
+        # Without `_preload_content` the package returns the answer as it came, instead of converting it to a model.
+        answer: httpx.Response = self._api.call_api(
+            path, method, query_params=query, body=body, auth_settings=["oauth2"], _preload_content=False
+        )
         if answer.is_success:
             return cast(JsonObject, answer.json())
         raise _error(what, answer)
@@ -104,29 +138,31 @@ class HubSpot:
     def listed(
         self, what: str, path: str, query: Mapping[str, str], after: str | None = None
     ) -> Iterator[tuple[datetime, list[Any], str | None]]:
-        """The results of a list from `after` to its end, page by page.
+        """Yield the results of a list from `after` to its end, page by page.
 
-        Each comes with the time of its request, and with where the next one begins (None: this is the last).
+        Each page has the time of its request, and the position of the next page (None if it is the last).
         """
         repeats = 0
+        asked: set[str | None] = set()
         while True:
+            asked.add(after)
             requested_at = datetime.now(UTC)
             answer = self.call(what, "GET", path, query={**query, **({"after": after} if after else {})})
             following = next_after(answer)
             yield requested_at, answer["results"], following
             if following is None:
                 return
-            repeats = repeats + 1 if following == after else 0
+            repeats = repeats + 1 if following in asked else 0
             if repeats > PAGE_REPEATS:
                 raise IncompleteReadError(
-                    f"HubSpot keeps leading from one page of {what} to the same page; nothing was loaded. "
+                    f"HubSpot keeps returning pages of {what} that were read already; nothing was loaded. "
                     "Run the task again."
                 )
             after = following
 
 
 class PortalReader:
-    """What the readers of a portal have in common."""
+    """The base class of all readers of a portal."""
 
     def __init__(self, portal: HubSpot, default_region: str | None = None) -> None:
         self.portal = portal
@@ -134,35 +170,33 @@ class PortalReader:
 
     @property
     def request_count(self) -> int:
-        """Requests sent so far, retries included."""
+        """The number of requests sent so far, retries included."""
         return self.portal.transport.request_count
 
     @property
     def server_started_at(self) -> datetime | None:
-        """HubSpot's own clock at its first answer."""
+        """The time of HubSpot's clock in its first answer."""
         return self.portal.transport.server_started_at
 
     @property
     def account(self) -> str:
-        """Tells the portal that is read from others."""
+        """A text that differs between portals."""
         return self.portal.account
 
     def describe(self) -> JsonObject:
-        """Nothing: the shape is the API's own."""
+        """Empty, since the API alone defines the fields."""
         return {}
 
     def would_meet(self, record_id: str) -> bool:
-        """Whether the sweep would have met this record."""
+        """Whether a full refresh would have returned this record."""
         return True
 
     def ask_about(self, ids: Iterable[str]) -> Iterator[Page]:
         """Yield a tombstone for each: a list that does not name it is all that the API tells."""
-        gone = tuple(Tombstone(each, "missing") for each in ids)
-        if gone:
-            yield Page(datetime.now(UTC), tombstones=gone)
+        return missing(ids)
 
     def content_hash(self, record: Record) -> str:
-        """SHA-256 over the record."""
+        """The SHA-256 of the record."""
         return content_hash(record, self._region)
 
     def close(self) -> None:
@@ -171,49 +205,40 @@ class PortalReader:
 
 
 def content_hash(record: Record, default_region: str | None = None) -> str:
-    """SHA-256 over a record, the same whichever endpoint gave it.
+    """The SHA-256 of a record, the same for every endpoint that returns it.
 
-    List, search and batch read agree in the properties, and differ in what they say of one that is not set. The region
-    is content, since telephone numbers are completed with it: after a change of the setting the next sweep brings every
-    row with a number again.
+    Lists, searches and batch reads return the same properties, but represent a property without a value differently. The region
+    is included because telephone numbers depend on it: after a change of the setting, the next full refresh loads every row
+    with a number again.
     """
     payload = record.payload
     content: Any = dict(payload)
-    if "properties" in payload:
+    if isinstance(payload.get("properties"), Mapping):
         content = {
-            "id": payload["id"],
-            "archived": bool(payload.get("archived")),
+            "id": record.id,
+            "archived": is_archived(payload),
             "properties": {name: value for name, value in payload["properties"].items() if value is not None},
         }
         if any(content["properties"].get(name) for name in PHONES):
             content["region"] = default_region
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of(content, ROW_VERSION)
+
+
+def is_archived(payload: Mapping[str, Any]) -> bool:
+    """Whether a record was in the recycling bin when it was read."""
+    return payload.get("archived") in (True, "true")
 
 
 def next_after(answer: Mapping[str, Any]) -> str | None:
-    """Where the next page begins; None at the end."""
-    following = ((answer.get("paging") or {}).get("next") or {}).get("after")
+    """The position of the next page; None if this is the last."""
+    following = mapping(mapping(answer.get("paging")).get("next")).get("after")
     return None if following is None else str(following)
 
 
-def as_body(request: Any) -> JsonObject:
-    """A request of the client's models, whose names are Python's, as the API takes it."""
-    body: JsonObject = ApiClient().sanitize_for_serialization(request)
-    return body
-
-
-def as_text(value: Any) -> str | None:
-    """A value as the text that HubSpot would give a property's value as."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value)
-
-
 def check_batch(what: str, answer: Mapping[str, Any], passing: str) -> None:
-    """Raise `IncompleteReadError` when a batch has errors other than of the category `passing`.
+    """Raise `IncompleteReadError` if a batch has errors of other categories than `passing`.
 
-    A batch may succeed in parts (207), and then says so in its body.
+    A batch may succeed partly (status 207); its body then lists the errors.
     """
     for error in answer.get("errors") or []:
         if passing not in (error.get("category"), error.get("subCategory")):
@@ -223,12 +248,13 @@ def check_batch(what: str, answer: Mapping[str, Any], passing: str) -> None:
 
 
 def refusal_of(answer: httpx.Response) -> SourceError | None:
-    """The day's limit ends at midnight in the portal's time zone: waiting for it is not a retry."""
+    """The error for an answer after which retries are useless: the daily limit, which ends at midnight in the portal's time
+    zone."""
     if answer.status_code != 429 or _body(answer).get("policyName") != "DAILY":
         return None
     return SourceUnavailableError(
-        "HubSpot's daily limit of API requests is used up. It begins anew at midnight in the portal's time zone; "
-        "nothing was lost, and the next run goes on. Other apps of the portal share the limit: see the portal's "
+        "HubSpot's daily limit of API requests is used up. It is reset at midnight in the portal's time zone; "
+        "nothing was lost, and the next run continues. Other apps of the portal share the limit: see the portal's "
         "settings under Integrations, API usage."
     )
 

@@ -1,4 +1,4 @@
-"""Reads the objects of one type: all of them by lists, what changed by search, what is gone by id."""
+"""Reads the objects of one type: all of them with lists, changes with a search, and missing ones by id."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,34 +15,35 @@ from hubspot.crm.objects import (
     SimplePublicObjectId,
 )
 
-from reporting.entities import HubSpotObject
-from reporting.sources.base import IncompleteReadError, NotFoundError, Page, Record, Tombstone
+from reporting.sources.base import IncompleteReadError, NotFoundError, Page, Record, Tombstone, purged
 from reporting.sources.hubspot.api import (
     LIST_LIMIT,
     HubSpot,
     JsonObject,
     PortalReader,
-    as_body,
     check_batch,
     next_after,
 )
+from reporting.sources.hubspot.entities import HubSpotObject
+from reporting.sources.shapes import as_text, has_lone_surrogate, mapping, mappings, record_of
 
 logger = logging.getLogger(__name__)
 
 SEARCH_LIMIT = 200
 BATCH_LIMIT = 100
-# What the search shows late (for an hour at most, as far as is known) is read again by the next hourly run.
+# The search may show a change late, at most an hour as far as is known. The overlap lets the next hourly run read it.
 OVERLAP = timedelta(minutes=75)
-# A longer list of properties does not fit into an address (414).
+# A longer list of properties would make the request's address too long (status 414).
 LONGEST_SELECTION = 6000
-EMPTY_PAGES = 5
+IDLE_PAGES = 5
+ID = "hs_object_id"
 MERGED = "hs_merged_object_ids"
-# HubSpot's types by what a value can be cast to; the others are text.
+# HubSpot's types, and the types to which their values can be cast. All others are text.
 KINDS = {"number": "number", "datetime": "datetime", "date": "datetime", "bool": "bool"}
 
 
 class ObjectReader(PortalReader):
-    """Reads one type of object with all of its properties."""
+    """Reads one type of object with all its properties."""
 
     def __init__(self, portal: HubSpot, entity: HubSpotObject, default_region: str | None = None) -> None:
         super().__init__(portal, default_region)
@@ -52,32 +53,45 @@ class ObjectReader(PortalReader):
         self._names: list[str] = []
 
     def describe(self) -> JsonObject:
-        """The type's properties with their types; says which of the declared ones are not as expected."""
+        """The properties of the object type, with their types."""
         what = f"properties of {self._kind}"
         found = self.portal.call(what, "GET", self.portal.path("properties", self._kind))["results"]
-        types = {each["name"]: each.get("type") for each in found}
+        types = {
+            each["name"]: as_text(each.get("type"))
+            for each in mappings(found)
+            if isinstance(each.get("name"), str)
+        }
         self._names = sorted(types)
-        for name, declared in self._entity.properties.items():
-            if name not in types:
-                logger.warning(
-                    "%s: the portal has no property '%s' (any more); its column stays empty for what is read now.",
-                    self._entity.table,
-                    name,
-                )
-            elif declared.kind != "text" and KINDS.get(types[name] or "") != declared.kind:
-                logger.warning(
-                    "%s: the property '%s' is of type %s, and %s was expected; staging counts what it cannot cast.",
+        self._tell(types)
+        return {"properties": types}
+
+    def _tell(self, types: Mapping[str, str | None]) -> None:
+        """Log which columns have no property in the portal, and which have a property of another type.
+
+        These are not warnings, since a portal may never have had a property. When a property disappears or changes, the record
+        of schema changes reports it once.
+        """
+        declared = self._entity.properties
+        if absent := sorted(declared.keys() - types.keys()):
+            logger.info(
+                "%s: the portal has no property %s, so its column stays empty.",
+                self._entity.table,
+                ", ".join(f"'{name}'" for name in absent),
+            )
+        for name in declared.keys() & types.keys():
+            if declared[name].kind != "text" and KINDS.get(types[name] or "") != declared[name].kind:
+                logger.info(
+                    "%s: the property '%s' has the type %s, but %s was expected; staging counts values that it cannot cast.",
                     self._entity.table,
                     name,
                     types[name],
-                    declared.kind,
+                    declared[name].kind,
                 )
-        return {"properties": types}
 
     def read(self, since: datetime | None) -> Iterator[Page]:
-        """Yield every object, archived ones included, or what was modified since `since` less the overlap.
+        """Yield every object, including archived ones, or those that were modified since `since` minus the overlap.
 
-        Objects that were merged into another come as tombstones with it.
+        Objects that were merged into another one are yielded as tombstones together with it.
         """
         if since is None:
             yield from self.resume({"archived": False, "after": None})
@@ -85,48 +99,52 @@ class ObjectReader(PortalReader):
             yield from self.read_window(since, None)
 
     def resume(self, position: Mapping[str, Any]) -> Iterator[Page]:
-        """Yield the objects that both lists have from there on: lists are in the order of ids."""
+        """Yield the remaining objects of both lists, which are ordered by id."""
         if not position["archived"]:
             yield from self._listed(is_archived=False, after=position["after"])
         yield from self._listed(is_archived=True, after=position["after"] if position["archived"] else None)
 
     def expected_count(self) -> int | None:
-        """How many there are outside the recycling bin, as the search counts them."""
-        request = PublicObjectSearchRequest(
-            filter_groups=[], sorts=[], properties=["hs_object_id"], limit=1, after="0"
-        )
-        answer = self.portal.call(self._kind, "POST", f"{self._path}/search", body=as_body(request))
+        """The number of objects outside of the recycling bin, according to the search."""
+        request = PublicObjectSearchRequest(filter_groups=[], sorts=[], properties=[ID], limit=1, after="0")
+        answer = self.portal.call(self._kind, "POST", f"{self._path}/search", body=request)
         total = answer.get("total")
-        return int(total) if total is not None else None
+        return total if isinstance(total, int) else None
 
     def read_window(self, since: datetime, until: datetime | None) -> Iterator[Page]:
-        """Yield what was last modified from `since` less the overlap to `until`."""
+        """Yield the objects whose last change is between `since` minus the overlap and `until`."""
         name = self._entity.modified_property
         last = [] if until is None else [_filter(name, "LTE", _milliseconds(until))]
         yield from self._modified(_milliseconds(since - OVERLAP), last)
 
     def ask_about(self, ids: Iterable[str]) -> Iterator[Page]:
-        """Yield the objects that are there after all, and for the others what became of them."""
+        """Yield the objects that exist after all, and tombstones for the others."""
         for some in batched(ids, BATCH_LIMIT, strict=False):
             unknown = set(some)
             has_strangers = False
             for is_archived in (False, True):
                 page = self._by_id(sorted(unknown), is_archived)
                 asked = tuple(record for record in page.records if record.id in unknown)
-                # The id of a merged object leads to the winner.
+                # For the id of a merged object, HubSpot returns the object into which it was merged.
                 has_strangers |= len(asked) < len(page.records)
-                unknown -= {str(record.id) for record in asked}
+                losers = _merged(asked)
+                # Objects that were merged into one of these need not be asked for.
+                unknown -= {str(record.id) for record in asked} | {each.id for each in losers}
                 if asked:
-                    yield Page(page.requested_at, asked, _merged(asked))
+                    yield Page(page.requested_at, asked, losers)
                 if not unknown:
                     break
             for each in sorted(unknown):
                 winner = self._winner_of(each) if has_strangers else None
-                tombstone = Tombstone(each, "merged" if winner else "missing", winner)
-                yield Page(datetime.now(UTC), tombstones=(tombstone,))
+                tombstone = Tombstone(each, "merged" if winner else "missing", winner, is_told=True)
+                yield Page(page.requested_at, tombstones=(tombstone,))
+
+    def ask_bin(self, ids: Iterable[str]) -> Iterator[Page]:
+        """Yield the state of objects that were in the recycling bin. A full refresh lists the bin, too."""
+        return purged(self.ask_about(ids))
 
     def look_up(self, ids: Iterable[str]) -> Iterator[Page]:
-        """Yield each object, or what became of it; with it what was merged into it."""
+        """Yield each object or its tombstone, and tombstones of objects that were merged into it."""
         return self.ask_about(ids)
 
     def _listed(self, is_archived: bool, after: str | None = None) -> Iterator[Page]:
@@ -134,15 +152,14 @@ class ObjectReader(PortalReader):
         fits = len(selection) <= LONGEST_SELECTION
         query = {"limit": str(LIST_LIMIT), "archived": str(is_archived).lower()}
         for requested_at, results, following in self.portal.listed(
-            self._kind, self._path, query | {"properties": selection if fits else "hs_object_id"}, after
+            self._kind, self._path, query | {"properties": selection if fits else ID}, after
         ):
-            if fits:
-                page = _page(requested_at, results)
-            elif results:
-                page = self._by_id([str(each["id"]) for each in results if each.get("id")], is_archived)
-            else:
-                continue
-            # After the last live object come the archived ones, and after these nothing.
+            page = _page(requested_at, results)
+            if not fits and (keys := [record.id for record in page.records if record.id is not None]):
+                rejected = tuple(record for record in page.records if record.id is None)
+                page = self._by_id(keys, is_archived)
+                page = replace(page, records=(*page.records, *rejected))
+            # The list of archived objects follows the list of the others, and is the last.
             is_last = following is None
             position = (
                 None if is_last and is_archived else {"archived": is_archived or is_last, "after": following}
@@ -160,67 +177,48 @@ class ObjectReader(PortalReader):
             "POST",
             f"{self._path}/batch/read",
             query={"archived": str(is_archived).lower()},
-            body=as_body(request),
+            body=request,
         )
         check_batch(self._kind, answer, "OBJECT_NOT_FOUND")
         return _page(requested_at, answer["results"])
 
     def _modified(self, since: int, last: list[Filter]) -> Iterator[Page]:
-        """Every page is a search of its own that begins at the last millisecond seen.
+        """Yield the objects modified since `since` (milliseconds). Each page is a separate search for ids greater than the
+        greatest so far.
 
-        An offset would meet the cap of 10,000, and would skip a row whenever an earlier one is modified meanwhile.
+        An offset could not exceed 10,000, and would skip an object whenever an earlier one is modified meanwhile. The
+        modified date cannot serve as the position either: the index may find an object by its former date but show the new
+        one, and everything between these dates would be skipped. An id never changes.
         """
-        name = self._entity.modified_property
-        empty = 0
-        while True:
-            requested_at, results, has_more = self._search([_filter(name, "GTE", since), *last], name)
-            yield _page(requested_at, results)
-            if not has_more:
-                return
-            empty = 0 if results else empty + 1
-            if empty:
-                self._check_empty(empty)
-                continue
-            latest = max(_modified_at(each, name) for each in results)
-            if latest > since:
-                since = latest
-            else:
-                # More than a page share this millisecond.
-                yield from self._modified_at(since, name)
-                since += 1
-
-    def _modified_at(self, instant: int, name: str) -> Iterator[Page]:
+        modified = [_filter(self._entity.modified_property, "GTE", since), *last]
         last_id = 0
-        empty = 0
+        idle = 0
         while True:
-            filters = [_filter(name, "EQ", instant), _filter("hs_object_id", "GT", last_id)]
-            requested_at, results, has_more = self._search(filters, "hs_object_id")
-            yield _page(requested_at, results)
+            requested_at, results, has_more = self._search([*modified, _filter(ID, "GT", last_id)])
+            page = _page(requested_at, results)
+            yield page
             if not has_more:
                 return
-            empty = 0 if results else empty + 1
-            if empty:
-                self._check_empty(empty)
-                continue
-            last_id = max(int(each["id"]) for each in results)
+            ids = (record.id or "" for record in page.records)
+            greatest = max((int(each) for each in ids if each.isdecimal() and len(each) < 20), default=0)
+            idle = 0 if greatest > last_id else idle + 1
+            if idle > IDLE_PAGES:
+                raise IncompleteReadError(
+                    f"HubSpot's search of {self._kind} says that there are more results but returns nothing new; nothing "
+                    "was loaded. Run the task again."
+                )
+            last_id = max(last_id, greatest)
 
-    def _check_empty(self, times: int) -> None:
-        if times > EMPTY_PAGES:
-            raise IncompleteReadError(
-                f"HubSpot's search of {self._kind} keeps saying that there is more and shows nothing; nothing was "
-                "loaded. Run the task again."
-            )
-
-    def _search(self, filters: list[Filter], sort: str) -> tuple[datetime, list[JsonObject], bool]:
+    def _search(self, filters: list[Filter]) -> tuple[datetime, list[JsonObject], bool]:
         requested_at = datetime.now(UTC)
         request = PublicObjectSearchRequest(
             filter_groups=[FilterGroup(filters=filters)],
-            sorts=[{"propertyName": sort, "direction": "ASCENDING"}],
+            sorts=[{"propertyName": ID, "direction": "ASCENDING"}],
             properties=self._names,
             limit=SEARCH_LIMIT,
             after="0",
         )
-        answer = self.portal.call(self._kind, "POST", f"{self._path}/search", body=as_body(request))
+        answer = self.portal.call(self._kind, "POST", f"{self._path}/search", body=request)
         return requested_at, answer["results"], next_after(answer) is not None
 
     def _winner_of(self, loser: str) -> str | None:
@@ -228,32 +226,29 @@ class ObjectReader(PortalReader):
             found = self.portal.call(f"{self._kind} {loser}", "GET", f"{self._path}/{loser}")
         except NotFoundError:
             return None
-        return None if str(found["id"]) == loser else str(found["id"])
+        winner = record_of(found).id
+        return None if winner == loser else winner
 
 
 def _filter(name: str, operator: str, value: int) -> Filter:
     return Filter(property_name=name, operator=operator, value=str(value))
 
 
-def _page(requested_at: datetime, results: Iterable[JsonObject]) -> Page:
-    records = tuple(Record(each) for each in results)
+def _page(requested_at: datetime, results: Iterable[Any]) -> Page:
+    records = tuple(map(record_of, results))
     return Page(requested_at, records, _merged(records))
 
 
 def _merged(records: Iterable[Record]) -> tuple[Tombstone, ...]:
-    """Every loser of a merge is named by its winner, those of earlier merges included."""
+    """Tombstones for all objects that were merged into these records. A record also names those of earlier merges."""
     return tuple(
-        Tombstone(loser.strip(), "merged", record.id)
+        Tombstone(loser, "merged", record.id)
         for record in records
-        for loser in ((record.payload.get("properties") or {}).get(MERGED) or "").split(";")
-        if loser.strip() and record.id
+        for each in (as_text(mapping(record.payload.get("properties")).get(MERGED)) or "").split(";")
+        if record.id and (loser := each.strip()) and loser != record.id and not has_lone_surrogate(loser)
     )
 
 
-def _modified_at(result: Mapping[str, Any], name: str) -> int:
-    return _milliseconds(datetime.fromisoformat(result["properties"].get(name) or result["updatedAt"]))
-
-
 def _milliseconds(at: datetime) -> int:
-    # Whole milliseconds by integers: a float could round one up and skip it.
+    # With integers, since a float could be rounded up, and a change would be skipped.
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -1,4 +1,4 @@
-// The page of pipelines: asks the server what there is, and offers what the user may do. All text is set as text.
+// The page of pipelines: gets the list from the server, and shows the actions that the user may take. Text is never set as HTML.
 "use strict";
 (() => {
   const REFRESH_SECONDS = 30;
@@ -28,7 +28,7 @@
     if (minutes < 120) return `${minutes} min ago`;
     return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} hours ago` : `${Math.floor(minutes / 1440)} days ago`;
   };
-  // Airflow's own pages are two levels up. Its frame lets no page within navigate it, but its document may.
+  // Airflow's own pages are two levels up. A page within Airflow's frame may not navigate Airflow, but Airflow's document may.
   const link = (text, path) => {
     const anchor = make("a", text);
     anchor.href = `../../${path}`;
@@ -99,14 +99,14 @@
     if (dag.paused_until) cell.append(make("span", `until ${dag.paused_until}`, "sub"));
     return cell;
   };
-  // On a phone a row is a list, whose entries say what they are.
+  // On a phone a row is shown as a list, in which each entry needs a label.
   const named = (name, cell) => {
     cell.dataset.name = name;
     return cell;
   };
   const runAndPause = (dag) => {
     const made = [];
-    // A run of a paused DAG would wait until it is resumed.
+    // Not offered for a paused DAG, whose run would wait until the DAG is resumed.
     if (dag.may_run && !dag.is_paused) {
       made.push(button("Run now", () => send(`../../api/v2/dags/${dag.dag_id}/dagRuns`, { logical_date: null }), () => `${dag.dag_id} was started.`));
     }
@@ -188,7 +188,7 @@
     }
     table.hidden = body.rows.length === 0;
     empty.hidden = body.rows.length > 0;
-    empty.textContent = shown.pipelines.length ? "No pipeline has such a name." : "There is no pipeline that you may see.";
+    empty.textContent = shown.pipelines.length ? "No pipeline matches the search." : "There is no pipeline that you may see.";
   };
   const load = async () => {
     const answer = await fetch("list", { credentials: "same-origin", headers: { Accept: "application/json" } });
@@ -196,14 +196,14 @@
     shown = await answer.json();
     document.getElementById("as-of").textContent = `As of ${time(new Date().toISOString())}`;
     show();
-    if (!shown.is_warehouse_known) say("The warehouse cannot be asked just now, so rows and freshness are missing.", true);
+    if (!shown.is_warehouse_known) say("The warehouse cannot be queried at the moment, so rows and freshness are missing. script/doctor says why.", true);
   };
 
   search.addEventListener("input", () => shown && show());
   const reload = () => load().catch((error) => say(error.message, true));
   reload();
   setInterval(() => {
-    // Whoever is choosing a day is not interrupted.
+    // The list is not redrawn while the user is choosing a day.
     if (!document.hidden && !body.contains(document.activeElement)) reload();
   }, REFRESH_SECONDS * 1000);
 })();

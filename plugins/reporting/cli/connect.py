@@ -1,0 +1,156 @@
+"""Connects a source or the warehouse: asks for what is needed, checks it, and stores it in a file outside of the repository.
+
+Everything that it asks can be set in the environment instead. A variable there takes precedence.
+
+Examples:
+
+    script/connect notion
+    script/connect bigquery
+"""
+
+import getpass
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from reporting.cli.command import CALLER, one_of, starting_with
+from reporting.deploy import checks, configuration
+from reporting.deploy.errors import CommandError
+from reporting.settings import Commands, is_timezone, read, read_settings
+from reporting.sources.base import Source, SourceError
+from reporting.sources.registry import SOURCES
+
+CONNECTED = (*SOURCES, "bigquery")
+BIGQUERY_STEPS = """
+1. Make a project at https://console.cloud.google.com and note its id.
+2. Link a billing account to it: without one, BigQuery refuses INSERT and MERGE. The free tier stays free.
+3. Make a service account with the roles BigQuery Data Editor and BigQuery Job User, and a JSON key for it.
+"""
+
+
+class _Terminal:
+    """A `Dialogue` in this terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def say(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def ask(self, question: str, default: str) -> str:
+        return _ask(question, default)
+
+
+def main(
+    what: Annotated[
+        str,
+        typer.Argument(
+            parser=one_of(CONNECTED),
+            autocompletion=starting_with(CONNECTED),
+            metavar="WHAT",
+            help=", ".join(CONNECTED),
+        ),
+    ],
+) -> int:
+    """Connect one source or the warehouse."""
+    console = Console(highlight=False)
+    path = configuration.owner_file()
+    try:
+        if what == "bigquery":
+            _bigquery(console, path)
+        else:
+            _source(console, path, SOURCES[what])
+    except EOFError:
+        raise CommandError("the input ended before everything was answered; nothing was stored.") from None
+    except SourceError as error:
+        raise CommandError(f"{error} Nothing was stored.") from None
+    return 0
+
+
+def _source(console: Console, path: Path, source: Source) -> None:
+    if source.is_login:
+        raise CommandError(
+            f"{source.title} is connected with a login, not with script/connect. {source.advice}"
+        )
+    console.print(getattr(source.checks, "STEPS", ""), markup=False)
+    kept = configuration.read_owner_file(path)
+    # Only set for a fake API.
+    host = read(Commands).hosts.get(source.name)
+    token = _ask_token()
+    changes = {checks.variable_of(source): configuration.token_connection(token, host)}
+    connect = getattr(source.checks, "connect", None)
+    if connect:
+        changes |= connect(_Terminal(console), read_settings(kept | dict(os.environ)), token, host)
+    elif wrong := [each for each in checks.check_source(source, kept | changes) if not each.is_well]:
+        raise SourceError(" ".join(f"{each.subject}: {each.text}" for each in wrong))
+    if "REPORTING_TIMEZONE" not in kept:
+        changes["REPORTING_TIMEZONE"] = _timezone(kept)
+    configuration.write_owner_file(path, changes)
+    console.print(
+        f"\nStored in {path}. Next: script/server, or script/sync for a single sync.",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+def _ask_token() -> str:
+    token = getpass.getpass("Token: ").strip()
+    if not token:
+        raise CommandError("no token was given; nothing was stored.")
+    return token
+
+
+def _timezone(kept: Mapping[str, str]) -> str:
+    default = kept.get("REPORTING_TIMEZONE") or _machine_timezone()
+    while True:
+        answer = _ask("Your time zone (days begin and end by it)", default)
+        if is_timezone(answer):
+            return answer
+        default = "UTC"
+
+
+def _machine_timezone() -> str:
+    parts = Path("/etc/localtime").resolve().parts
+    return "/".join(parts[parts.index("zoneinfo") + 1 :]) if "zoneinfo" in parts else "UTC"
+
+
+def _bigquery(console: Console, path: Path) -> None:
+    console.print(BIGQUERY_STEPS)
+    kept = configuration.read_owner_file(path)
+    project = _ask("Project id", kept.get("REPORTING_BIGQUERY_PROJECT", ""))
+    location = _ask(
+        "Location of the datasets (cannot change later)", kept.get("REPORTING_BIGQUERY_LOCATION", "US")
+    )
+    key = _ask("Path of the service account's key, or none for this machine's own credentials", "none")
+    extra: dict[str, Any] = {"project": project}
+    if key != "none":
+        try:
+            extra["keyfile_dict"] = json.dumps(json.loads((CALLER / Path(key).expanduser()).read_text()))
+        except (OSError, ValueError) as error:
+            raise CommandError(
+                f"{key} is not a key file ({type(error).__name__}); nothing was stored."
+            ) from None
+    changes = {
+        "REPORTING_BIGQUERY_PROJECT": project,
+        "REPORTING_BIGQUERY_LOCATION": location,
+        "AIRFLOW_CONN_BIGQUERY": json.dumps({"conn_type": "gcpbigquery", "extra": extra}),
+    }
+    wrong = [each for each in checks.check_bigquery(kept | changes) if not each.is_well]
+    if wrong:
+        said = " ".join(f"{each.subject}: {each.text}" for each in wrong)
+        raise CommandError(f"{said} Nothing was stored.")
+    configuration.write_owner_file(path, changes)
+    console.print(
+        f"\nStored in {path}. script/server and script/sync now load into this project.",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+def _ask(question: str, default: str) -> str:
+    return input(f"{question} [{default}]: ").strip() or default

@@ -1,0 +1,155 @@
+"""Loads an earlier read again from the landing, without asking the source.
+
+Repeating it changes nothing. ENTITY is a raw table such as hubspot__contacts. RUN is the name of a folder in the landing; without
+it, the latest complete run with records is loaded.
+
+Examples:
+
+    script/replay hubspot__contacts
+    script/replay hubspot__contacts --list
+"""
+
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+from google.cloud import bigquery
+from rich.console import Console
+from rich.table import Table
+
+from reporting.cli import entities as named
+from reporting.cli.command import LOCAL, BigQueryPort, Data, print_json
+from reporting.deploy import configuration, installation
+from reporting.deploy.errors import CommandError, end_on_signals
+from reporting.deploy.installation import BIGQUERY_PORT
+from reporting.entity import Entity
+from reporting.ingest.landing import Landing, LandingError
+from reporting.ingest.replay import KeptRun, kept_run, kept_runs, replay
+from reporting.ingest.sync_log import Counts
+from reporting.settings import Settings
+from reporting.sources.base import SourceError
+from reporting.warehouse.client import WarehouseError
+
+LISTED = 20
+
+
+def main(
+    entity: Annotated[
+        Entity, typer.Argument(parser=named.parsed, autocompletion=named.completed, metavar="ENTITY")
+    ],
+    run_id: Annotated[str | None, typer.Argument(metavar="RUN")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="every complete run, the oldest first")] = False,
+    lists: Annotated[
+        bool, typer.Option("--list", help=f"show the latest {LISTED} runs, and load nothing")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="with --list: write one JSON document to standard output")
+    ] = False,
+    tombstone_share: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="greatest share of the table that one run may mark as gone",
+        ),
+    ] = None,
+    bigquery_port: BigQueryPort = BIGQUERY_PORT,
+    data: Data = LOCAL,
+) -> int:
+    """Load one run or all of them, and show what changed."""
+    if sum((bool(run_id), everything, lists)) > 1:
+        raise CommandError("RUN, --all and --list cannot be combined.")
+    if as_json and not lists:
+        raise CommandError("--json can only be used together with --list.")
+    end_on_signals()
+    console = Console(highlight=False, stderr=as_json)
+    variables = configuration.read_owner_file(configuration.owner_file())
+    state = data.resolve()
+    if lists:
+        landing = Landing.of(installation.settings_of(state, variables))
+        found = list(islice(kept_runs(landing, entity), LISTED))
+        if as_json:
+            print_json([_described(each) for each in found])
+        else:
+            console.print(_listed(landing, entity, found))
+        return 0
+    with installation.warehouse_running(state, variables, console, bigquery_port=bigquery_port) as running:
+        landing = Landing.of(running.settings)
+        chosen = _chosen(landing, entity, run_id, everything)
+        table = _runs(entity.table)
+        for name in ("read", "inserted", "updated", "tombstoned"):
+            table.add_column(name, justify="right")
+        has_changes = False
+        for each in chosen:
+            counts = _load(running.client, running.settings, entity, landing, each, tombstone_share)
+            has_changes |= counts.has_changes
+            table.add_row(
+                each.run_id, *map(str, (counts.read, counts.inserted, counts.updated, counts.tombstoned))
+            )
+        console.print(table)
+    if has_changes:
+        console.print("The next build updates the marts. script/sync runs one.")
+    return 0
+
+
+def _load(
+    client: bigquery.Client,
+    settings: Settings,
+    entity: Entity,
+    landing: Landing,
+    chosen: KeptRun,
+    tombstone_share: float | None,
+) -> Counts:
+    try:
+        return replay(client, settings, entity, landing, chosen, tombstone_share=tombstone_share)
+    except (LandingError, WarehouseError, SourceError) as error:
+        raise CommandError(f"{chosen.run_id} was not loaded: {error}") from None
+
+
+def _chosen(landing: Landing, entity: Entity, run_id: str | None, is_all: bool) -> list[KeptRun]:
+    if run_id:
+        named = kept_run(landing, entity, run_id)
+        if named.manifest is None:
+            raise CommandError(
+                f"{landing.uri} has no complete run '{run_id}' of {entity.table}. --list shows the runs."
+            )
+        return [named]
+    # The latest first. Runs without records are left out, since they would change nothing.
+    whole = (each for each in kept_runs(landing, entity) if each.row_count)
+    chosen = list(whole if is_all else islice(whole, 1))
+    if not chosen:
+        raise CommandError(
+            f"{landing.uri} has no complete run of {entity.table} with records, so there is nothing to load."
+        )
+    return chosen[::-1]
+
+
+def _runs(title: str) -> Table:
+    """A table whose first column is never shortened, since its values can be used as RUN."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("run", overflow="fold")
+    return table
+
+
+def _described(found: KeptRun) -> dict[str, Any]:
+    manifest = found.manifest
+    return {
+        "run": found.run_id,
+        "is_whole": manifest is not None,
+        "began_at": manifest and manifest.started_at.isoformat(),
+        "records": manifest and manifest.record_count,
+        "tombstones": manifest and manifest.tombstone_count,
+    }
+
+
+def _listed(landing: Landing, entity: Entity, found: list[KeptRun]) -> Table:
+    table = _runs(f"{entity.table} in {landing.uri}")
+    table.add_column("began (UTC)")
+    table.add_column("records", justify="right")
+    table.add_column("tombstones", justify="right")
+    for each in found:
+        if each.manifest is None:
+            table.add_row(each.run_id, "interrupted", "", "")
+        else:
+            counts = (str(each.manifest.record_count), str(each.manifest.tombstone_count))
+            table.add_row(each.run_id, f"{each.manifest.started_at:%Y-%m-%d %H:%M:%S}", *counts)
+    return table
