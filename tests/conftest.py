@@ -66,8 +66,8 @@ LONGEST = (
     "tests/reporting/privacy/test_purge.py",
     "tests/reporting/backup/",
     "tests/migrations/",
-    "tests/reporting/sources/test_google_rounds.py",
-    "tests/reporting/sources/test_hubspot_rounds.py",
+    "tests/reporting/sources/test_google_loading.py",
+    "tests/reporting/sources/test_hubspot_loading.py",
     "tests/people/",
     "tests/reports/",
 )

@@ -1,4 +1,4 @@
-"""`honcho start` in a fresh clone, as the Procfile's own command."""
+"""`honcho start` in a fresh clone, as the Procfile's own command, and `script/server` after it."""
 
 import json
 import os
@@ -48,25 +48,10 @@ def port_of(process: subprocess.Popen[bytes]) -> str:
 @pytest.mark.timeout(3600)
 def test_in_a_clone_with_nothing_configured_it_runs_on_a_local_bigquery(clone: Path) -> None:
     process = start(clone)
-    log, pause = clone / "honcho.log", threading.Event()
     try:
-        family: list[psutil.Process] = []
-        address = None
-        for _ in range(2400):
-            assert process.poll() is None, log.read_text()
-            address = address or f"http://127.0.0.1:{port_of(process)}"
-            try:
-                body = httpx.get(f"{address}/api/v2/monitor/health", timeout=5).json()
-            except (httpx.TransportError, ValueError):
-                body = {}
-            if all(
-                (body.get(name) or {}).get("status") == "healthy" for name in ("scheduler", "dag_processor")
-            ):
-                break
-            pause.wait(0.25)
-        else:
-            pytest.fail(log.read_text())
-        said = log.read_text()
+        address = f"http://127.0.0.1:{port_of(process)}"
+        await_health(process, address, clone / "honcho.log")
+        said = (clone / "honcho.log").read_text()
         assert "Starting the local BigQuery ..." in said
         assert f"Airflow: {address}  user admin, password " in said
         assert (clone / "var" / "local" / "processes.json").stat().st_mode & 0o777 == 0o600
@@ -74,16 +59,70 @@ def test_in_a_clone_with_nothing_configured_it_runs_on_a_local_bigquery(clone: P
         assert environment["BIGQUERY_EMULATOR_HOST"].startswith("http://127.0.0.1:")
         looked = airflow(clone, "variables", "list")
         assert looked.returncode == 0, looked.stdout + looked.stderr
-        family = psutil.Process(process.pid).children(recursive=True)
-        os.kill(process.pid, signal.SIGINT)
-        process.wait(600)
-        _, left = psutil.wait_procs(family, timeout=600)
-        assert not left
+        interrupt(process)
         assert not (clone / "var" / "local" / "processes.json").exists()
         # Whether it runs or not.
         assert airflow(clone, "variables", "list").returncode == 0
     finally:
         end(process)
+    _serve_again(clone, said.split("user admin, password ")[1].split()[0])
+
+
+def _serve_again(clone: Path, password: str) -> None:
+    """`script/server` goes on with the installation that honcho made, and its admin signs in as before."""
+    ports = {name: str(free_port()) for name in ("--port", "--bigquery-port")}
+    log = clone / "server.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            ending_with_parent(
+                clone / "script" / "server", *(each for pair in ports.items() for each in pair)
+            ),
+            env={**SHELL, "PATH": os.defpath, "REPORTING_CONFIG": "/nowhere"},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        address = f"http://127.0.0.1:{ports['--port']}"
+        await_health(process, address, log)
+        token = httpx.post(
+            f"{address}/auth/token", json={"username": "admin", "password": password}, timeout=60
+        ).json()["access_token"]
+        dags = httpx.get(
+            f"{address}/api/v2/dags", headers={"Authorization": f"Bearer {token}"}, timeout=60
+        ).json()
+        assert "raw_notion__daily_habits__changed" in {each["dag_id"] for each in dags["dags"]}
+        said = log.read_text()
+        assert f"Airflow: {address}  user admin, the password that was set before" in said
+        assert password not in said
+        interrupt(process)
+        assert "Traceback" not in log.read_text()
+    finally:
+        end(process)
+
+
+def await_health(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    """Wait until the scheduler and the dag-processor say that they work."""
+    pause = threading.Event()
+    for _ in range(2400):
+        assert process.poll() is None, log.read_text()
+        try:
+            body = httpx.get(f"{address}/api/v2/monitor/health", timeout=5).json()
+        except (httpx.TransportError, ValueError):
+            body = {}
+        if all((body.get(name) or {}).get("status") == "healthy" for name in ("scheduler", "dag_processor")):
+            return
+        pause.wait(0.25)
+    pytest.fail(log.read_text())
+
+
+def interrupt(process: subprocess.Popen[bytes]) -> None:
+    """End it as Ctrl-C does, and look that nothing of it is left."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGINT)
+    process.wait(600)
+    _, left = psutil.wait_procs(family, timeout=600)
+    assert not left
 
 
 @pytest.mark.parametrize("name", ["REPORTING_DATABASE_URL", "WEBSITE_SITE_NAME"])

@@ -10,12 +10,12 @@ from google.cloud import bigquery
 
 from reporting.monitoring.history import AIRFLOW
 from reporting.settings import ROOT, Settings
-from tests.support.habit_rounds import Syncs
+from tests.support.habit_syncs import Syncs
 
 
 @pytest.fixture
 def habits(shared_warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Syncs:
-    """Rounds that begin with empty tables."""
+    """Syncs that begin with empty tables."""
     syncs = Syncs(*shared_warehouse, tmp_path / "landing")
     syncs.empty()
     return syncs

@@ -25,7 +25,7 @@ from reporting.settings import Settings, read_settings
 from reporting.warehouse import schema
 from reporting.warehouse.client import WarehouseError
 from reporting.warehouse.transfer import address_of, as_line, checksum_of, read_rows
-from tests.support.habit_rounds import DAILY, Syncs
+from tests.support.habit_syncs import DAILY, Syncs
 
 RAW = f"raw.{DAILY.table}"
 NOW = datetime.now(UTC)

@@ -17,7 +17,7 @@ from reporting.deploy import checks, metadata
 from reporting.deploy.errors import CommandError
 from reporting.orchestration import backup as orchestrated
 from tests.support import postgres
-from tests.support.habit_rounds import DAILY, Syncs
+from tests.support.habit_syncs import DAILY, Syncs
 
 NOW = datetime.now(UTC)
 Run = Callable[..., str]

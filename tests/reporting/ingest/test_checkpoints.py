@@ -15,7 +15,7 @@ from reporting.ingest.landing import Manifest
 from reporting.ingest.load import TombstoneGuardError
 from reporting.ingest.sync_log import Counts
 from reporting.sources.base import SourceUnavailableError
-from tests.support.habit_rounds import DAILY, Syncs
+from tests.support.habit_syncs import DAILY, Syncs
 from tests.support.notion_server import START, Notion, iso
 
 ROWS = 450

@@ -6,7 +6,7 @@ import pytest
 from google.api_core.exceptions import BadRequest
 
 from reporting.ingest import drift, states
-from tests.support.habit_rounds import DAILY, DATE, Syncs
+from tests.support.habit_syncs import DAILY, DATE, Syncs
 
 
 def changes(habits: Syncs) -> list[tuple[Any, ...]]:

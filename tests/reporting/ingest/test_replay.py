@@ -13,7 +13,7 @@ from reporting.ingest.replay import kept_run, kept_runs, replay
 from reporting.ingest.sync_log import Counts
 from reporting.transform import builds
 from reporting.window import Window
-from tests.support.habit_rounds import DAILY, Syncs
+from tests.support.habit_syncs import DAILY, Syncs
 from tests.support.notion_server import START
 
 

@@ -15,7 +15,7 @@ from reporting.sources.base import Record
 from reporting.sources.notion import properties as notion
 from reporting.sources.notion import rows
 from reporting.sources.registry import ENTITIES, SOURCES
-from tests.support.habit_rounds import DAILY, Syncs
+from tests.support.habit_syncs import DAILY, Syncs
 
 RECORD = Record(
     {"id": "1", "resourceName": "people/1", "row": {"id": "1"}, "columns": {"a": "b"}, "locale": "de_DE"}

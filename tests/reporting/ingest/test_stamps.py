@@ -12,7 +12,7 @@ from reporting.ingest import stamps
 from reporting.ingest.checkpoints import Checkpoint
 from reporting.ingest.landing import LandingError
 from reporting.monitoring import ahead
-from tests.support.habit_rounds import DAILY, Syncs
+from tests.support.habit_syncs import DAILY, Syncs
 
 YEAR = timedelta(days=365)
 

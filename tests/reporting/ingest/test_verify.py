@@ -17,7 +17,7 @@ from reporting.ingest.load import load
 from reporting.ingest.verify import Verification, verify
 from reporting.settings import Settings
 from reporting.sources.base import Page, Record
-from tests.support.habit_rounds import DAILY, Syncs
+from tests.support.habit_syncs import DAILY, Syncs
 from tests.support.hubspot_portal import SMALL, Portal, portal
 
 

@@ -8,7 +8,7 @@ from google.cloud import bigquery
 
 from reporting.monitoring import records
 from reporting.settings import Settings
-from tests.support.habit_rounds import Syncs
+from tests.support.habit_syncs import Syncs
 
 AT = datetime(2026, 6, 30, 1, 2, 3, 456789, UTC)
 MINUTE = timedelta(minutes=1)

@@ -23,7 +23,7 @@ from reporting.sources.notion import client as notion
 from reporting.storage.files import open_folder
 from reporting.warehouse.transfer import address_of, as_line, read_rows
 from tests.support.bucket import BUCKET, bucket
-from tests.support.habit_rounds import DAILY, Syncs
+from tests.support.habit_syncs import DAILY, Syncs
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Rounds of the daily habits between a Notion in the test's own process and a warehouse."""
+"""Syncs of the daily habits between a Notion in the test's own process and a warehouse."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
