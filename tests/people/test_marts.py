@@ -200,6 +200,7 @@ def test_the_owner_keeps_apart_and_joins(story: Story) -> None:
     assert story.decided.person_of["hubspot:3"] == older
     assert story.decided.person_of["google:people/gil"] == younger
     assert story.decided.people[older]["former_person_ids"] == []
+    assert story.decided.people[younger]["former_person_ids"] == [older]
     assert (
         "email",
         "gil@example.com",

@@ -147,7 +147,7 @@ def founded(record: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def people(shared_environment: dict[str, str]) -> Iterator[dict[str, str]]:
+def built(shared_environment: dict[str, str]) -> Iterator[Neighbourhood]:
     with migrated(shared_environment, REPORTING_DEFAULT_REGION="DE") as (client, settings):
         sample_warehouse = Neighbourhood(client, settings, date(2026, 6, 30))
         records = []
@@ -177,7 +177,12 @@ def people(shared_environment: dict[str, str]) -> Iterator[dict[str, str]]:
             "int_people__matched",
             "person_keys",
         )
-        yield sample_warehouse.people()
+        yield sample_warehouse
+
+
+@pytest.fixture(scope="module")
+def people(built: Neighbourhood) -> dict[str, str]:
+    return built.people()
 
 
 def is_one(people: dict[str, str], number: int) -> bool:
@@ -211,11 +216,16 @@ def test_addresses_are_one_only_as_a_whole(people: dict[str, str], place: int) -
 
 @pytest.mark.parametrize("line", JOINED_BEFORE)
 def test_whoever_was_joined_wrongly_parts_and_the_founder_keeps_the_key(
-    people: dict[str, str], line: str
+    built: Neighbourhood, people: dict[str, str], line: str
 ) -> None:
     first, second = (f"google:people/c{1000 + 2 * list(APART).index(line) + which}" for which in (0, 1))
     assert people[first] == founded(first)
     assert people[second] == founded(second)
+    keys = f"{built.settings.dataset('snapshots')}.person_keys"
+    parted = dict(
+        built.rows(f"SELECT record_id, parted_from FROM {keys} WHERE record_id IN ('{first}', '{second}')")
+    )
+    assert parted == {first: None, second: founded(first)}
 
 
 def test_of_two_who_are_one_by_now_the_older_key_stays(people: dict[str, str]) -> None:

@@ -1,5 +1,5 @@
 {#- Keys must survive every rebuild, since reports and notes refer to them and they cannot be made again. The table is
-    created in advance, so that the first build does not differ from others. -#}
+    created in advance, so that the first build does not differ from others. Tables of earlier versions lack `parted_from`. -#}
 {{
     config(
         materialized='incremental',
@@ -7,8 +7,11 @@
         unique_key='record_id',
         full_refresh=false,
         schema='snapshots',
-        pre_hook="create table if not exists {{ this }} "
-        ~ "(record_id string, person_id string, joined_at timestamp, founded_at timestamp)",
+        pre_hook=[
+            "create table if not exists {{ this }} "
+            ~ "(record_id string, person_id string, joined_at timestamp, founded_at timestamp, parted_from string)",
+            "alter table {{ this }} add column if not exists parted_from string",
+        ],
     )
 }}
 
@@ -29,7 +32,8 @@ previous as (
         record_id,
         person_id,
         joined_at,
-        founded_at
+        founded_at,
+        parted_from
     from {{ this }}
 
 ),
@@ -120,6 +124,7 @@ assigned as (
         previous.person_id as former_id,
         previous.joined_at,
         previous.founded_at,
+        previous.parted_from,
         keys.founder_id
     from members
     inner join keys
@@ -133,6 +138,7 @@ assigned as (
         previous.person_id as former_id,
         previous.joined_at,
         previous.founded_at,
+        previous.parted_from,
         cast(null as string) as founder_id
     from previous
     left join members
@@ -147,5 +153,11 @@ select
     record_id,
     person_id,
     if(person_id = former_id, joined_at, current_timestamp()) as joined_at,
-    coalesce(founded_at, if(record_id = founder_id, current_timestamp(), null)) as founded_at
+    coalesce(founded_at, if(record_id = founder_id, current_timestamp(), null)) as founded_at,
+    -- A key that somebody else goes on with. The key of those who turned out to be one person ends.
+    if(
+        person_id != former_id and former_id in (select person_id from keys),
+        former_id,
+        nullif(parted_from, person_id)
+    ) as parted_from
 from assigned

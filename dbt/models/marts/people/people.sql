@@ -123,19 +123,25 @@ touches as (
 
 ),
 
--- Keys of people who turned out to be this one.
+-- Keys of people who turned out to be this one, and keys of others from whom this one was parted.
 former as (
 
     select
         person_id,
-        array_agg(former_id order by former_id) as former_person_ids
+        array_agg(distinct former_id order by former_id) as former_person_ids
     from (
         select
             person_id,
             {{ founded_person_id('record_id') }} as former_id
         from {{ ref('person_keys') }}
         where founded_at is not null
-    ) as founders
+        union all
+        select
+            person_id,
+            parted_from as former_id
+        from {{ ref('person_keys') }}
+        where parted_from is not null
+    ) as earlier
     where former_id != person_id
     group by person_id
 
