@@ -28,12 +28,10 @@ class SampleWarehouse:
         self, *select: str, full_refresh: bool = False, exclude: Sequence[str] = ()
     ) -> dict[str, tuple[str, str]]:
         """Status and statement of each node that a build of `select` ran."""
-        dbt.forget_results(self.settings)
+        dbt.prepare(self.settings)
         done = subprocess.run(
             dbt.build_command(self.settings, select, full_refresh, exclude),
-            # The project is the same at each build, so it is read once.
-            env=dbt.environment(self.settings)
-            | {"REPORTING_TODAY": self.today.isoformat(), "DBT_PARTIAL_PARSE": "true"},
+            env=dbt.environment(self.settings) | {"REPORTING_TODAY": self.today.isoformat()},
             capture_output=True,
             text=True,
             check=False,

@@ -104,7 +104,7 @@ class SampleWarehouse(Syncs):
 
     def dbt(self, command: list[str]) -> tuple[int, Statuses]:
         """Exit code of `command`, and the status of each node that it ran."""
-        dbt.forget_results(self.settings)
+        dbt.prepare(self.settings)
         environment = dbt.environment(self.settings) | {"REPORTING_TODAY": TODAY.isoformat()}
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=600
@@ -309,7 +309,7 @@ def test_a_source_that_is_not_read_any_more_is_named(sample_warehouse: SampleWar
         f"INSERT INTO {ops}.sync_runs (run_id, source, entity, refresh, committed_at, cursor_at, is_complete) "
         "VALUES ('again', 'notion', 'daily_habits', 'replay', CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP(), TRUE)"
     ).result()
-    dbt.forget_results(sample_warehouse.settings)
+    dbt.prepare(sample_warehouse.settings)
     command = dbt.freshness_command(
         sample_warehouse.settings, ["notion.daily_habits", "notion.habit_targets"]
     )

@@ -145,7 +145,7 @@ def _allow_again(console: Console, warehouse: Warehouse, backups: Backups | None
 def _build(settings: Settings, variables: Mapping[str, str]) -> list[str]:
     """Build every model, since the marts must not keep rows that were erased in raw. Returns the nodes that failed."""
     for layer in ("staging", "marts"):
-        dbt.forget_results(settings)
+        dbt.prepare(settings)
         with dbt.keyfile(configuration.google_key(variables)) as keyfile:
             done = subprocess.run(
                 dbt.build_command(settings, (f"tag:{layer}",)),

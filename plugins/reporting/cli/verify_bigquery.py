@@ -129,7 +129,7 @@ def build(warehouse: Warehouse, _: int) -> str:
     `CommandError`."""
     settings = warehouse.settings
     for number in ("first", "second"):
-        dbt.forget_results(settings)
+        dbt.prepare(settings)
         done = subprocess.run(
             dbt.build_command(settings, [f"tag:{layer}" for layer in ("staging", "marts")]),
             env=dbt.environment(settings, warehouse.keyfile, warehouse.environment),

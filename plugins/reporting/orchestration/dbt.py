@@ -78,7 +78,7 @@ class DbtTask(BashOperator):
         failed: Callable[[Settings], list[str]],
         error: type[NodesFailedError] = NodesFailedError,
     ) -> None:
-        dbt.forget_results(settings)
+        dbt.prepare(settings)
         with _keyfile(settings) as keyfile:
             self.env = dbt.environment(settings, keyfile)
             self.bash_command = shlex.join(command)

@@ -93,6 +93,8 @@ def environment(
         and not name.startswith(WITHHELD_PREFIXES)
     }
     passed |= {
+        # `prepare` has removed what was parsed of other files.
+        "DBT_PARTIAL_PARSE": "true",
         "REPORTING_DBT_TARGET": "local" if settings.emulator_host else "bigquery",
         "REPORTING_BIGQUERY_PROJECT": settings.project,
         "REPORTING_BIGQUERY_LOCATION": settings.location,
@@ -110,7 +112,8 @@ def environment(
         for name in ("NO_PROXY", "no_proxy"):
             passed[name] = ",".join(filter(None, (passed.get(name), *LOOPBACK)))
     if keyfile:
-        passed |= {"REPORTING_DBT_METHOD": "service-account", "GOOGLE_APPLICATION_CREDENTIALS": keyfile}
+        # The file is another one each time. With another name for this variable dbt would take that for a changed profile.
+        passed |= {"REPORTING_DBT_METHOD": "service-account", "DBT_ENV_SECRET_KEYFILE": keyfile}
     return passed
 
 
@@ -180,10 +183,21 @@ def result_rows(settings: Settings) -> list[dict[str, Any]]:
     return [_result(found["metadata"], each) for each in found["results"]]
 
 
-def forget_results(settings: Settings) -> None:
-    """Remove the results of the last command, so that they are not mistaken for those of the next one."""
+def prepare(settings: Settings) -> None:
+    """Remove the results of the last command, so that they are not mistaken for those of the next one.
+
+    What dbt has parsed is kept as long as no file of the project changes, which saves half of dbt's start. After a change
+    dbt 1.11 would take what it parsed and the changed files together, and loses a YAML snapshot if a macro below a model
+    that reads it was changed.
+    """
+    folder = target_folder(settings)
     for name in ("run_results.json", "sources.json"):
-        (target_folder(settings) / name).unlink(missing_ok=True)
+        (folder / name).unlink(missing_ok=True)
+    stamp, digest = folder / "project_digest", project_digest()
+    if not stamp.exists() or stamp.read_text() != digest:
+        (folder / "partial_parse.msgpack").unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(digest)
 
 
 def _result(metadata: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def _described(entity: Entity, records: Sequence[Record]) -> dict[str, Any]:
 
 def _build(settings: Settings, entities: Mapping[Entity, Any]) -> list[str]:
     """Build and test the staging models that read `entities`. Returns one line per node that failed."""
-    dbt.forget_results(settings)
+    dbt.prepare(settings)
     select = [f"source:{entity.source}.{entity.name}+,tag:staging" for entity in entities]
     done = subprocess.run(
         dbt.build_command(settings, select),

@@ -29,7 +29,7 @@ class Build(DbtBuild):
     written: str | None = None
 
     def _run(self, context: Any, settings: Settings, command: list[str], failed: Any) -> None:
-        dbt.forget_results(settings)
+        dbt.prepare(settings)
         folder = dbt.target_folder(settings)
         folder.mkdir(parents=True, exist_ok=True)
         result = {"unique_id": NODE, "status": "error" if self.error else "success", "execution_time": 1.5}

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from reporting.settings import read_settings
 from reporting.transform import dbt
 
@@ -40,7 +42,7 @@ def test_a_week_that_nobody_set_begins_for_dbt_as_for_the_letter(tmp_path: Path)
 def test_a_key_file_is_for_the_real_bigquery(tmp_path: Path) -> None:
     given = dbt.environment(settings_in(tmp_path), "/key.json", {})
     assert given["REPORTING_DBT_TARGET"] == "bigquery"
-    assert given["GOOGLE_APPLICATION_CREDENTIALS"] == "/key.json"
+    assert given["DBT_ENV_SECRET_KEYFILE"] == "/key.json"
     assert given["REPORTING_DBT_METHOD"] == "service-account"
 
 
@@ -64,8 +66,26 @@ def test_failures_are_named(tmp_path: Path) -> None:
         "test not_null_habits_habit: Database Error in test not_null (a.yml): No such column",
         "model habit_metrics: no message",
     ]
-    dbt.forget_results(settings)
+    dbt.prepare(settings)
     assert dbt.failures(settings) == []
+
+
+def test_what_was_parsed_is_kept_until_a_file_of_the_project_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(tmp_path)
+    parsed = dbt.target_folder(settings) / "partial_parse.msgpack"
+    # It was there before anybody noted of which files it is.
+    parsed.parent.mkdir(parents=True)
+    parsed.write_bytes(b"of an earlier version")
+    dbt.prepare(settings)
+    assert not parsed.exists()
+    parsed.write_bytes(b"of these files")
+    dbt.prepare(settings)
+    assert parsed.read_bytes() == b"of these files"
+    monkeypatch.setattr(dbt, "project_digest", lambda: "another")
+    dbt.prepare(settings)
+    assert not parsed.exists()
 
 
 def test_each_selection_is_an_argument_of_its_own(tmp_path: Path) -> None:
