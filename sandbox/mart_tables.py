@@ -26,10 +26,10 @@ def contracts() -> dict[str, list[Row]]:
 def create(client: bigquery.Client, prefix: str = "") -> None:
     """Make all of them, without rows, in datasets whose names begin with `prefix`."""
     for dataset, tables in contracts().items():
-        client.query(f"CREATE SCHEMA IF NOT EXISTS `{prefix}{dataset}`").result()
+        client.query_and_wait(f"CREATE SCHEMA IF NOT EXISTS `{prefix}{dataset}`")
         for table in tables:
             columns = ", ".join(f"`{each['name']}` {each['data_type']}" for each in table["columns"])
-            client.query(f"CREATE OR REPLACE TABLE `{prefix}{dataset}.{table['name']}` ({columns})").result()
+            client.query_and_wait(f"CREATE OR REPLACE TABLE `{prefix}{dataset}.{table['name']}` ({columns})")
 
 
 def fill(client: bigquery.Client, dataset: str, name: str, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -46,7 +46,7 @@ with installation.warehouse_running(Path(sys.argv[1]), variables, Console(stderr
             name = f"{dataset}.{table.table_id}"
             columns = json.loads(sys.argv[4]).get(name) or [field.name for field in found.client.get_table(f"local.{name}").schema]
             fields = ", ".join(f"TO_JSON_STRING({column})" for column in columns)
-            rows = sorted(repr(tuple(row.values())) for row in found.client.query(f"SELECT {fields} FROM {name}").result())
+            rows = sorted(repr(tuple(row.values())) for row in found.client.query_and_wait(f"SELECT {fields} FROM {name}"))
             tables[name] = [columns, len(rows), hashlib.sha256("\\n".join(rows).encode()).hexdigest()]
     print(json.dumps(tables))
 """
@@ -79,7 +79,7 @@ with installation.warehouse_running(state, {}, Console(stderr=True), bigquery_po
                 reader.close()
             said[f"{name} {number}"] = [counts.read, counts.inserted, counts.updated, counts.tombstoned, landing.manifest(folder).is_unchanged]
     said["incidents"] = [each.problem_key for each in Record(client, settings).unfinished() if each.is_open]
-    said["contacts"] = sorted(row["id"] for row in client.query("SELECT id FROM raw.hubspot__contacts").result())
+    said["contacts"] = sorted(row["id"] for row in client.query_and_wait("SELECT id FROM raw.hubspot__contacts"))
     said["checkpoints"] = [str(path) for path in (state / "landing").rglob("checkpoint-*")]
 print(json.dumps(said))
 """

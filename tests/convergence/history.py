@@ -100,7 +100,7 @@ class World(Pipeline):
             *tables,
             *(f"{settings.dataset('ops')}.{name}" for name in ("sync_runs", "schema_changes")),
         ):
-            client.query(f"DELETE FROM {name} WHERE TRUE").result()
+            client.query_and_wait(f"DELETE FROM {name} WHERE TRUE")
 
     def change(self, change: str, number: int, times: int = 1) -> None:
         """Something happens in the source."""
@@ -280,12 +280,12 @@ class World(Pipeline):
             WHERE CONCAT(source, '__', entity) = '{table}'
             QUALIFY ROW_NUMBER() OVER (PARTITION BY property_id ORDER BY first_seen_at DESC) = 1
         """
-        found = {row[0]: DescribedProperty(row[1], row[2]) for row in self.client.query(sql).result()}
+        found = {row[0]: DescribedProperty(row[1], row[2]) for row in self.client.query_and_wait(sql)}
         assert {key: each for key, each in found.items() if each.name is not None} == expected
 
     def _check_sync_log(self) -> None:
         sql = f"SELECT run_id FROM {self.settings.dataset('ops')}.sync_runs"
-        runs = [row["run_id"] for row in self.client.query(sql).result()]
+        runs = [row["run_id"] for row in self.client.query_and_wait(sql)]
         assert len(runs) == len(set(runs))
         for stage in self.client.list_tables(self.settings.dataset("ops")):
             if stage.table_id.startswith("stage__"):

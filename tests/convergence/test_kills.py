@@ -96,21 +96,21 @@ def test_a_killed_process_leaves_nothing_that_the_next_run_does_not_mend(
 def check_marts(world: World) -> None:
     """The marts hold what lives in the sources, and nothing else."""
     marts = world.settings.dataset("marts")
-    rows = [row[0] for row in world.client.query(f"SELECT contact_id FROM {marts}.contacts").result()]
+    rows = [row[0] for row in world.client.query_and_wait(f"SELECT contact_id FROM {marts}.contacts")]
     table = "hubspot__contacts"
     assert sorted(rows) == sorted(world.accounts[table].living(table))
     sql = f"""
         SELECT record_id FROM {world.settings.dataset("snapshots")}.person_keys
         JOIN {marts}.people USING (person_id)
     """
-    people = {row[0] for row in world.client.query(sql).result()}
+    people = {row[0] for row in world.client.query_and_wait(sql)}
     table = "google__contacts"
     assert {f"google:{key}" for key in world.accounts[table].living(table)} <= people
     table = "notion__daily_habits"
     days = {
         page["properties"]["Date"]["date"]["start"] for page in world.accounts[table].living(table).values()
     }
-    recorded = world.client.query(
+    recorded = world.client.query_and_wait(
         f"SELECT DISTINCT CAST(date AS STRING) AS day FROM {marts}.habits WHERE is_recorded"
-    ).result()
+    )
     assert {row["day"] for row in recorded} <= days

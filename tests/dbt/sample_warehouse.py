@@ -43,7 +43,7 @@ class SampleWarehouse:
         return {each["unique_id"]: (each["status"], each["compiled_code"]) for each in results}
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return [tuple(row.values()) for row in self.client.query(sql).result()]
+        return [tuple(row.values()) for row in self.client.query_and_wait(sql)]
 
 
 @contextmanager

@@ -126,7 +126,7 @@ class SampleWarehouse(Syncs):
         return Build(plan, steps, self.marts())
 
     def rows(self, sql: str) -> Rows:
-        return [tuple(row.values()) for row in self.client.query(sql).result()]
+        return [tuple(row.values()) for row in self.client.query_and_wait(sql)]
 
     def marts(self) -> Marts:
         dataset = self.settings.dataset("marts")
@@ -283,15 +283,15 @@ def test_building_again_changes_nothing(story: Story) -> None:
 def test_a_failing_test_is_named(sample_warehouse: SampleWarehouse, story: Story) -> None:
     raw = f"{sample_warehouse.settings.dataset('raw')}.notion__daily_habits"
     # A page twice, which the loader never makes.
-    sample_warehouse.client.query(
+    sample_warehouse.client.query_and_wait(
         f"INSERT INTO {raw} (id, _extracted_at) SELECT id, _extracted_at FROM {raw} LIMIT 1"
-    ).result()
+    )
     selection = ["stg_notion__daily_habits,tag:staging"]
     try:
         code, statuses = sample_warehouse.dbt(dbt.build_command(sample_warehouse.settings, selection))
         said = dbt.failures(sample_warehouse.settings)
     finally:
-        sample_warehouse.client.query(f"DELETE FROM {raw} WHERE _run_id IS NULL").result()
+        sample_warehouse.client.query_and_wait(f"DELETE FROM {raw} WHERE _run_id IS NULL")
     assert code == 1
     failed = [name.split(".")[2] for name, status in statuses.items() if status == "fail"]
     assert "stg_notion__daily_habits_is_valid" in failed
@@ -300,15 +300,15 @@ def test_a_failing_test_is_named(sample_warehouse: SampleWarehouse, story: Story
 
 def test_a_source_that_is_not_read_any_more_is_named(sample_warehouse: SampleWarehouse, story: Story) -> None:
     ops = sample_warehouse.settings.dataset("ops")
-    sample_warehouse.client.query(
+    sample_warehouse.client.query_and_wait(
         f"UPDATE {ops}.sync_runs SET committed_at = TIMESTAMP_SUB(committed_at, INTERVAL 5 DAY) "
         "WHERE entity = 'daily_habits'"
-    ).result()
+    )
     # A replay asks the source nothing, so it makes nothing fresher.
-    sample_warehouse.client.query(
+    sample_warehouse.client.query_and_wait(
         f"INSERT INTO {ops}.sync_runs (run_id, source, entity, refresh, committed_at, cursor_at, is_complete) "
         "VALUES ('again', 'notion', 'daily_habits', 'replay', CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP(), TRUE)"
-    ).result()
+    )
     dbt.prepare(sample_warehouse.settings)
     command = dbt.freshness_command(
         sample_warehouse.settings, ["notion.daily_habits", "notion.habit_targets"]

@@ -373,8 +373,8 @@ class Crm(SampleWarehouse):
                 f"({', '.join(literal(each.get(column)) for column in columns)})"
                 for each in ({"id": key, "_extracted_at": NOW, **row} for key, row in rows.items())
             )
-            self.client.query(f"DELETE FROM {table} WHERE TRUE").result()
-            self.client.query(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values}").result()
+            self.client.query_and_wait(f"DELETE FROM {table} WHERE TRUE")
+            self.client.query_and_wait(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values}")
 
     def build(self, *select: str, layers: tuple[str, ...] = ("staging", "marts")) -> Build:
         ran: dict[str, tuple[str, str]] = {}
@@ -393,7 +393,7 @@ class Crm(SampleWarehouse):
         found: Marts = {}
         contacts = dict(self.rows(f"SELECT person_id, hubspot_contact_ids[0] FROM {self.mart('people')}"))
         for name in MARTS:
-            rows = self.client.query(f"SELECT * FROM {self.mart(name)}").result()
+            rows = self.client.query_and_wait(f"SELECT * FROM {self.mart(name)}")
             found[name] = {contacts.get(row[0], row[0]): dict(row) for row in rows}
         return found
 
@@ -510,15 +510,15 @@ def test_every_key_leads_to_a_row_until_one_is_gone(sample_warehouse: Crm, story
     kept = (
         f"CREATE TABLE {sample_warehouse.mart('kept')} AS SELECT * FROM {sample_warehouse.mart('companies')}"
     )
-    sample_warehouse.client.query(kept).result()
-    sample_warehouse.client.query(f"DELETE FROM {sample_warehouse.mart('companies')} WHERE TRUE").result()
+    sample_warehouse.client.query_and_wait(kept)
+    sample_warehouse.client.query_and_wait(f"DELETE FROM {sample_warehouse.mart('companies')} WHERE TRUE")
     try:
         broken = {place for place, *_ in sample_warehouse.rows(sql)}
     finally:
-        sample_warehouse.client.query(
+        sample_warehouse.client.query_and_wait(
             f"INSERT INTO {sample_warehouse.mart('companies')} SELECT * FROM {sample_warehouse.mart('kept')}"
-        ).result()
-        sample_warehouse.client.query(f"DROP TABLE {sample_warehouse.mart('kept')}").result()
+        )
+        sample_warehouse.client.query_and_wait(f"DROP TABLE {sample_warehouse.mart('kept')}")
     assert broken == {"contacts.company_id", "deals.company_id", "engagements.company_ids"}
 
 

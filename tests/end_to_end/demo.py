@@ -67,4 +67,4 @@ class Demo:
 
 
 def rows(client: bigquery.Client, sql: str) -> list[tuple[Any, ...]]:
-    return [tuple(row.values()) for row in client.query(sql).result()]
+    return [tuple(row.values()) for row in client.query_and_wait(sql)]

@@ -20,7 +20,7 @@ from tests.convergence.accounts import Account, serving
 from tests.support import postgres
 from tests.support.production_server import Production
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.heavy]
 TABLE = "notion__daily_habits"
 DAG = f"raw_{TABLE}__full"
 # What the platform starts again as a whole, by words of its title or command line.
@@ -113,10 +113,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             made.close()
 
 
-@pytest.mark.parametrize(
-    "victim",
-    ["task", *(pytest.param(each, marks=pytest.mark.heavy) for each in (*OF_THE_PLATFORM, "bigquery"))],
-)
+@pytest.mark.parametrize("victim", ["task", *OF_THE_PLATFORM, "bigquery"])
 def test_a_run_whose_process_is_killed_comes_to_its_end(installation: Installation, victim: str) -> None:
     account = installation.account
     account.change("create", 3)
@@ -133,9 +130,9 @@ def test_a_run_whose_process_is_killed_comes_to_its_end(installation: Installati
     until(lambda: api.state(DAG, run_id) in ENDED, 300, installation.production.said)
     assert api.state(DAG, run_id) == "success", installation.production.said()[-6000:]
     client = connect(read_settings(installation.production.environment))
-    rows = list(client.query(f"SELECT * FROM production_raw.{TABLE}").result())
+    rows = list(client.query_and_wait(f"SELECT * FROM production_raw.{TABLE}"))
     assert len({row["id"] for row in rows}) == len(rows)
     account.check(TABLE, {row["id"]: row for row in rows})
-    runs = [row[0] for row in client.query("SELECT run_id FROM production_ops.sync_runs").result()]
+    runs = [row[0] for row in client.query_and_wait("SELECT run_id FROM production_ops.sync_runs")]
     assert len(set(runs)) == len(runs)
     assert installation.production.is_running()

@@ -13,7 +13,10 @@ from tests.end_to_end.demo import Demo
 pytestmark = pytest.mark.timeout(3600)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [pytest.param(signal.SIGTERM, 130, marks=pytest.mark.heavy), (signal.SIGKILL, -signal.SIGKILL)],
+)
 def test_a_demo_that_is_ended_half_way_leaves_nothing_running(tmp_path: Path, number: int, code: int) -> None:
     demo = Demo(tmp_path / "state")
     process = subprocess.Popen(demo.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -105,13 +105,13 @@ def test_what_two_starts_at_once_wrote_is_one_row_again(
     schema.upgrade(client)
     table = f"{settings.dataset('ops')}.alembic_version"
     newest = schema.head(client)
-    client.query(f"INSERT INTO `{table}` (version_num) VALUES ('{second}')").result()
+    client.query_and_wait(f"INSERT INTO `{table}` (version_num) VALUES ('{second}')")
     schema.upgrade(client)
-    assert [row["version_num"] for row in client.query(f"SELECT version_num FROM `{table}`").result()] == [
+    assert [row["version_num"] for row in client.query_and_wait(f"SELECT version_num FROM `{table}`")] == [
         newest
     ]
     schema.downgrade(client, "0019")
-    assert [row["version_num"] for row in client.query(f"SELECT version_num FROM `{table}`").result()] == [
+    assert [row["version_num"] for row in client.query_and_wait(f"SELECT version_num FROM `{table}`")] == [
         "0019"
     ]
     schema.upgrade(client)
@@ -120,20 +120,20 @@ def test_what_two_starts_at_once_wrote_is_one_row_again(
 def test_a_revision_of_a_newer_code_is_kept(client: bigquery.Client, settings: Settings) -> None:
     schema.upgrade(client)
     table = f"{settings.dataset('ops')}.alembic_version"
-    client.query(f"INSERT INTO `{table}` (version_num) VALUES ('9999')").result()
+    client.query_and_wait(f"INSERT INTO `{table}` (version_num) VALUES ('9999')")
     schema.keep_one_version(
         client, settings.dataset("ops"), ScriptDirectory.from_config(schema.migrations(client))
     )
-    assert [row["version_num"] for row in client.query(f"SELECT version_num FROM `{table}`").result()] == [
+    assert [row["version_num"] for row in client.query_and_wait(f"SELECT version_num FROM `{table}`")] == [
         "9999"
     ]
-    client.query(f"UPDATE `{table}` SET version_num = '{schema.head(client)}' WHERE TRUE").result()
+    client.query_and_wait(f"UPDATE `{table}` SET version_num = '{schema.head(client)}' WHERE TRUE")
 
 
 def test_a_downgrade_refuses_to_drop_rows(client: bigquery.Client, settings: Settings) -> None:
     schema.upgrade(client)
     table = f"{settings.dataset('raw')}.notion__daily_habits"
-    client.query(f"INSERT INTO {table} (id) VALUES ('a')").result()
+    client.query_and_wait(f"INSERT INTO {table} (id) VALUES ('a')")
     with pytest.raises(schema.DiscardError, match="holds 1 rows"):
         schema.downgrade(client, "base")
     assert client.get_table(table).num_rows == 1
@@ -147,14 +147,14 @@ def test_a_downgrade_refuses_to_drop_the_values_of_a_column(
 ) -> None:
     schema.upgrade(client)
     table = f"{settings.dataset('raw')}.hubspot__contacts"
-    client.query(f"INSERT INTO {table} (id, phone_e164) VALUES ('a', '+4930111'), ('b', NULL)").result()
+    client.query_and_wait(f"INSERT INTO {table} (id, phone_e164) VALUES ('a', '+4930111'), ('b', NULL)")
     with pytest.raises(schema.DiscardError, match="holds 1 values in the column phone_e164"):
         schema.downgrade(client, "0009")
     assert "phone_e164" in {field.name for field in client.get_table(table).schema}
     schema.downgrade(client, "0009", discard=True)
     assert "phone_e164" not in {field.name for field in client.get_table(table).schema}
     assert client.get_table(table).num_rows == 2
-    client.query(f"DELETE FROM {table} WHERE TRUE").result()
+    client.query_and_wait(f"DELETE FROM {table} WHERE TRUE")
 
 
 def test_every_column_is_dropped_under_the_guard() -> None:
@@ -167,8 +167,8 @@ def test_every_column_is_dropped_under_the_guard() -> None:
 def test_a_downgrade_that_was_cut_off_begins_anew(client: bigquery.Client, settings: Settings) -> None:
     schema.upgrade(client)
     # What the revisions drop before their number is written.
-    client.query(f"ALTER TABLE {settings.dataset('ops')}.sync_runs DROP COLUMN caps_met").result()
-    client.query(f"DROP TABLE {settings.dataset('ops')}.dbt_results").result()
+    client.query_and_wait(f"ALTER TABLE {settings.dataset('ops')}.sync_runs DROP COLUMN caps_met")
+    client.query_and_wait(f"DROP TABLE {settings.dataset('ops')}.dbt_results")
     schema.downgrade(client, "0015")
     with pytest.raises(NotFound):
         client.get_table(f"{settings.dataset('ops')}.airflow_runs")

@@ -35,7 +35,7 @@ class Neighbourhood(SampleWarehouse):
 
     def _fill(self, entity: Entity, rows: list[dict[str, Any]]) -> None:
         table = f"{self.settings.project}.{self.settings.dataset('raw')}.{entity.table}"
-        self.client.query(f"DELETE FROM `{table}` WHERE TRUE").result()
+        self.client.query_and_wait(f"DELETE FROM `{table}` WHERE TRUE")
         config = bigquery.LoadJobConfig(schema=self.client.get_table(table).schema)
         if rows:
             self.client.load_table_from_json(rows, table, job_config=config).result()
@@ -43,11 +43,11 @@ class Neighbourhood(SampleWarehouse):
     def override(self, *pairs: tuple[str, str, bool]) -> None:
         """Make these the owner's overrides; the seed is not built again."""
         table = f"{self.settings.dataset('staging')}.people_overrides"
-        self.client.query(f"DELETE FROM {table} WHERE TRUE").result()
+        self.client.query_and_wait(f"DELETE FROM {table} WHERE TRUE")
         for one, other, is_same in pairs:
-            self.client.query(
+            self.client.query_and_wait(
                 f"INSERT INTO {table} VALUES ('{one}', '{other}', {is_same}, 'said so')"
-            ).result()
+            )
 
     def people(self) -> dict[str, str]:
         """The key of each record's person, as it stands now; records that are gone are left out."""

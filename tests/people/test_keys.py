@@ -150,7 +150,7 @@ def leads(sample_warehouse: Neighbourhood) -> dict[str, str]:
 @given(st.lists(worlds(), min_size=WORLDS, max_size=WORLDS))
 def test_keys_outlive_what_happens_to_records(sample_warehouse: Neighbourhood, found: list[World]) -> None:
     table = f"{sample_warehouse.settings.dataset('snapshots')}.person_keys"
-    sample_warehouse.client.query(f"DROP TABLE IF EXISTS {table}").result()
+    sample_warehouse.client.query_and_wait(f"DROP TABLE IF EXISTS {table}")
     every = [(number, each) for number, each in enumerate([*found, *found])]
     before = build(sample_warehouse, [(number, each.before) for number, each in every])
     for number, each in enumerate(found):

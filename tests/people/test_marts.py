@@ -98,7 +98,7 @@ def day(sample_warehouse: Neighbourhood, *select: str) -> Day:
     rows = {
         name: [
             dict(row)
-            for row in sample_warehouse.client.query(f"SELECT * FROM {sample_warehouse.mart(name)}").result()
+            for row in sample_warehouse.client.query_and_wait(f"SELECT * FROM {sample_warehouse.mart(name)}")
         ]
         for name in ("people", "relationships", "people_matches")
     }

@@ -125,9 +125,9 @@ def _was_built_before(sample_warehouse: Neighbourhood) -> None:
     """Keys of an installation that joined whoever stands in `JOINED_BEFORE` and has the others apart."""
     sample_warehouse.client.create_dataset(sample_warehouse.settings.dataset("snapshots"), exists_ok=True)
     table = f"{sample_warehouse.settings.dataset('snapshots')}.person_keys"
-    sample_warehouse.client.query(
+    sample_warehouse.client.query_and_wait(
         f"CREATE TABLE {table} (record_id STRING, person_id STRING, joined_at TIMESTAMP, founded_at TIMESTAMP)"
-    ).result()
+    )
     rows = []
     for line in JOINED_BEFORE:
         founder, other = (f"google:people/c{1000 + 2 * list(APART).index(line) + which}" for which in (0, 1))
@@ -138,7 +138,7 @@ def _was_built_before(sample_warehouse: Neighbourhood) -> None:
         rows.append(
             f"('{record}', '{founded(record)}', TIMESTAMP '2026-01-0{which + 1}', TIMESTAMP '2026-01-0{which + 1}')"
         )
-    sample_warehouse.client.query(f"INSERT INTO {table} VALUES {', '.join(rows)}").result()
+    sample_warehouse.client.query_and_wait(f"INSERT INTO {table} VALUES {', '.join(rows)}")
 
 
 def founded(record: str) -> str:

@@ -13,6 +13,7 @@ from reporting.settings import ROOT
 from tests.support import postgres
 from tests.support.production_server import FRONT_END, Production
 
+pytestmark = pytest.mark.heavy
 TENANT = "01234567-89ab-cdef-0123-456789abcdef"
 CLIENT = "fedcba98-7654-3210-fedc-ba9876543210"
 SECRET = "secret-of-the-registration"

@@ -103,6 +103,7 @@ def test_a_start_that_is_killed_anywhere_is_mended_by_the_next(
         production.kill()
 
 
+@pytest.mark.heavy
 def test_the_admin_keeps_a_password_that_was_changed_and_the_variable_may_go(
     production: Production, cluster: postgres.Cluster
 ) -> None:
@@ -123,6 +124,7 @@ def test_the_admin_keeps_a_password_that_was_changed_and_the_variable_may_go(
         production.environment.update(environment)
 
 
+@pytest.mark.heavy
 def test_a_lost_connection_is_made_again(production: Production, cluster: postgres.Cluster) -> None:
     api = AirflowApi(production.address, production.token())
     before = {process.pid for process in production.family()}

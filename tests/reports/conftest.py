@@ -45,7 +45,7 @@ def hold(marts: Marts) -> Fill:
     """Makes rows all that a mart has: `hold("habits", {...}, {...})`."""
 
     def made(name: str, *rows: dict[str, Any]) -> None:
-        marts.client.query(f"DELETE FROM {marts.mart(name)} WHERE TRUE").result()
+        marts.client.query_and_wait(f"DELETE FROM {marts.mart(name)} WHERE TRUE")
         fill(marts.client, marts.settings.dataset("marts"), name, rows)
 
     return made

@@ -34,6 +34,9 @@ class Spy:
         self.tables |= set(re.findall(rf"`{self._prefix}(\w+\.\w+)`", sql))
         return self._client.query(sql, **options)
 
+    def query_and_wait(self, sql: str, **options: Any) -> Any:
+        return self.query(sql, **options).result()
+
 
 def declared(name: str) -> set[str]:
     """The tables of an exposure, as `dataset.table`."""
@@ -71,7 +74,7 @@ def test_the_week_reads_what_its_exposure_says(spy: Spy, warehouse: tuple[bigque
         week = week_before(NOW, settings.timezone, 0)
         summary.read(spy, settings, week, NOW)  # type: ignore[arg-type]
     finally:
-        client.query(f"DELETE FROM `{settings.dataset('ops')}.sync_runs` WHERE TRUE").result()
+        client.query_and_wait(f"DELETE FROM `{settings.dataset('ops')}.sync_runs` WHERE TRUE")
     assert spy.tables == declared("mail_summary")
 
 

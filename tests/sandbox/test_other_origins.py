@@ -259,4 +259,4 @@ def test_the_same_requests_would_work_with_the_token_and_without_a_page(targets:
     client: bigquery.Client = connect(
         read_settings(server.LocalBigQuery(*targets["bigquery load"].served).variables)
     )
-    assert [tuple(row.values()) for row in client.query("SELECT forged FROM local.forged").result()] == [(1,)]
+    assert [tuple(row.values()) for row in client.query_and_wait("SELECT forged FROM local.forged")] == [(1,)]

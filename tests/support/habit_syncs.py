@@ -13,14 +13,14 @@ from reporting.ingest.sync_log import Counts
 from reporting.settings import Settings
 from reporting.sources.notion.entities import NOTION
 from reporting.sources.notion.reader import NotionReader
+from tests.support import syncs
 from tests.support.notion_server import START, Notion, iso, reader_over
-from tests.support.syncs import Syncs
 
 DAILY = NOTION[0]
 DATE = {"id": "d", "name": "Date", "type": "date"}
 
 
-class Syncs(Syncs):
+class Syncs(syncs.Syncs):
     """Runs extract and load of the daily habits against one Notion of twelve pages."""
 
     def __init__(self, client: bigquery.Client, settings: Settings, folder: Path) -> None:
@@ -53,13 +53,13 @@ class Syncs(Syncs):
 
     def rows(self, table: str = "", dataset: str = "raw") -> list[Any]:
         sql = f"SELECT * FROM {self.settings.dataset(dataset)}.{table or DAILY.table}"
-        return list(self.client.query(sql).result())
+        return list(self.client.query_and_wait(sql))
 
     def query(self, sql: str) -> None:
         """Change a table by hand; `raw` and `ops` in front of a table are the test's own."""
         for name in ("raw", "ops"):
             sql = sql.replace(f" {name}.", f" {self.settings.dataset(name)}.")
-        self.client.query(sql).result()
+        self.client.query_and_wait(sql)
 
     def empty(self) -> None:
         """Forget what earlier tests loaded."""

@@ -39,7 +39,7 @@ class Marts:
         self.client.create_dataset(self.settings.dataset("marts"), exists_ok=True)
         for name, columns in contracts().items():
             described = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
-            self.client.query(f"CREATE OR REPLACE TABLE {self.table(name)} ({described})").result()
+            self.client.query_and_wait(f"CREATE OR REPLACE TABLE {self.table(name)} ({described})")
 
     def make_records(self) -> None:
         """Make the tables in which the project keeps its own records, as they are described."""
@@ -47,23 +47,23 @@ class Marts:
         self.client.create_dataset(f"{prefix}ops", exists_ok=True)
         for table in describe(prefix).tables.values():
             if table.schema == f"{prefix}ops":
-                self.client.query(str(CreateTable(table).compile(dialect=BigQueryDialect()))).result()
+                self.client.query_and_wait(str(CreateTable(table).compile(dialect=BigQueryDialect())))
 
     def table(self, name: str) -> str:
         return f"`{self.settings.dataset('marts')}.{name}`"
 
     def hold(self, name: str, rows: Iterable[Row]) -> None:
         """Make these the rows of a mart; a column that a row lacks is null."""
-        self.client.query(f"DELETE FROM {self.table(name)} WHERE TRUE").result()
+        self.client.query_and_wait(f"DELETE FROM {self.table(name)} WHERE TRUE")
         self._load(f"{self.settings.dataset('marts')}.{name}", list(rows))
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The rows of a mart as BigQuery's client reads them."""
-        return [dict(row) for row in self.client.query(f"SELECT * FROM {self.table(name)}").result()]
+        return [dict(row) for row in self.client.query_and_wait(f"SELECT * FROM {self.table(name)}")]
 
     def read_by(self, source: str, at: datetime, changed_count: int = 0, refresh: str = "full") -> None:
         """Enter a complete run of a source into the sync log, or a replay."""
-        self.client.query(
+        self.client.query_and_wait(
             f"""
             INSERT INTO `{self.settings.dataset("ops")}.sync_runs`
                 (run_id, source, entity, refresh, committed_at, cursor_at, rows_inserted, rows_updated, rows_tombstoned,
@@ -71,7 +71,7 @@ class Marts:
             VALUES ('{source}-{at:%s}', '{source}', 'any', '{refresh}', TIMESTAMP '{at.astimezone(UTC).isoformat()}',
                 TIMESTAMP '{at.astimezone(UTC).isoformat()}', {changed_count}, 0, 0, TRUE)
             """
-        ).result()
+        )
 
     def _load(self, table: str, rows: list[Row]) -> None:
         if rows:

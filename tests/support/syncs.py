@@ -67,19 +67,19 @@ class Syncs:
     def raw(self, entity: Entity, where: str = "TRUE") -> dict[str, Any]:
         """The rows of an entity's raw table by their key, in the order of its keys."""
         table = f"{self.settings.dataset('raw')}.{entity.table}"
-        found = self.client.query(f"SELECT * FROM {table} WHERE {where} ORDER BY id").result()
+        found = self.client.query_and_wait(f"SELECT * FROM {table} WHERE {where} ORDER BY id")
         return {row["id"]: row for row in found}
 
     def sync_log(self) -> list[dict[str, Any]]:
         """The lines of the sync log, the oldest first."""
         sql = f"SELECT * FROM {self.settings.dataset('ops')}.sync_runs ORDER BY started_at"
-        return [dict(row) for row in self.client.query(sql).result()]
+        return [dict(row) for row in self.client.query_and_wait(sql)]
 
     def forget(self, *entities: Entity) -> None:
         """Forget what earlier tests loaded of these, and of every run."""
         raw, ops = self.settings.dataset("raw"), self.settings.dataset("ops")
         tables = [f"{raw}.{entity.table}" for entity in entities]
         for table in (*tables, f"{ops}.sync_runs", f"{ops}.schema_changes"):
-            self.client.query(f"DELETE FROM {table} WHERE TRUE").result()
+            self.client.query_and_wait(f"DELETE FROM {table} WHERE TRUE")
         for entity in entities:
             states.forget(self.settings, entity)

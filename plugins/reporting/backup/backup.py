@@ -309,13 +309,13 @@ def _counted(
     ]
     if not counts:
         return {}
-    return {row["name"]: row["n"] for row in client.query(" UNION ALL ".join(counts)).result()}
+    return {row["name"]: row["n"] for row in client.query_and_wait(" UNION ALL ".join(counts))}
 
 
 def revision_of(client: bigquery.Client, settings: Settings) -> str:
     """The Alembic revision of the warehouse's schema. Raises `WarehouseError` if it has none."""
     try:
-        rows = client.query(f"SELECT version_num FROM `{settings.dataset('ops')}.alembic_version`").result()
+        rows = client.query_and_wait(f"SELECT version_num FROM `{settings.dataset('ops')}.alembic_version`")
         return str(next(iter(rows))["version_num"])
     except (NotFound, StopIteration) as error:
         raise WarehouseError(

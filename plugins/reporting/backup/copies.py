@@ -331,12 +331,12 @@ class Snapshots:
 
     def _checksum(self, place: str) -> str:
         sql = f"SELECT COUNT(*) AS n, BIT_XOR(FARM_FINGERPRINT(TO_JSON_STRING(t))) AS x FROM `{place}` AS t"
-        row = next(iter(self._client.query(sql).result()))
+        row = next(iter(self._client.query_and_wait(sql)))
         return f"{row['n']}-{row['x'] or 0}"
 
     def _run(self, sql: str, parameters: Iterable[Any] = ()) -> None:
         config = bigquery.QueryJobConfig(query_parameters=list(parameters))
-        self._client.query(sql, job_config=config).result()
+        self._client.query_and_wait(sql, job_config=config)
 
 
 def write_parquet(

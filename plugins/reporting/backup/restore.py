@@ -100,7 +100,7 @@ def newer_runs(client: bigquery.Client, settings: Settings, backup: Backup, copi
     """
     config = with_parameters(taken_at=backup.taken_at)
     try:
-        found = {row["name"]: row["n"] for row in client.query(sql, job_config=config).result()}
+        found = {row["name"]: row["n"] for row in client.query_and_wait(sql, job_config=config)}
     except NotFound:
         return 0
     names = {copy.table for copy in copies}
@@ -254,7 +254,7 @@ def _replace(
             client, address_of(target), address_of(source), [(each["name"], each["name"]) for each in fields]
         )
     elif there:
-        client.query(f"DELETE FROM `{address_of(target)}` WHERE TRUE").result()
+        client.query_and_wait(f"DELETE FROM `{address_of(target)}` WHERE TRUE")
 
 
 def _replace_runs(
@@ -268,7 +268,7 @@ def _replace_runs(
     is_theirs = "CONCAT('raw.', source, '__', entity) IN UNNEST(@tables)"
     source = made.get(SYNC_LOG)
     if source is None:
-        client.query(f"DELETE FROM `{target}` WHERE {is_theirs}", job_config=config).result()
+        client.query_and_wait(f"DELETE FROM `{target}` WHERE {is_theirs}", job_config=config)
         return
     names = [field.name for field in source.schema]
     sql = f"""
@@ -279,7 +279,7 @@ def _replace_runs(
             INSERT ({", ".join(names)}) VALUES ({", ".join(f"S.{name}" for name in names)})
         WHEN NOT MATCHED BY SOURCE AND CONCAT('raw.', T.source, '__', T.entity) IN UNNEST(@tables) THEN DELETE
     """
-    client.query(sql, job_config=config).result()
+    client.query_and_wait(sql, job_config=config)
 
 
 def _erase(

@@ -19,7 +19,7 @@ def habits(client: bigquery.Client, settings: Settings) -> Table:
         table.add_column(name)
     for name in ("rate", "streak", "longest", "target met"):
         table.add_column(name, justify="right")
-    for row in client.query(sql).result():
+    for row in client.query_and_wait(sql):
         rate = "" if row["completion_rate"] is None else f"{row['completion_rate']:.0%}"
         met = {True: "yes", False: "no", None: ""}[row["is_target_met"]]
         streaks = (
@@ -42,7 +42,7 @@ def relationships(client: bigquery.Client, settings: Settings) -> Table:
         table.add_column(name)
     for name in ("days ago", "usually every", "touches a year"):
         table.add_column(name, justify="right")
-    for row in client.query(sql).result():
+    for row in client.query_and_wait(sql):
         cadence = f"{row['cadence_days']:.0f} days"
         days, touches = str(row["days_since_last_touch"]), str(row["touches_365_days"])
         table.add_row(row["full_name"], row["company_name"], row["last_touch_type"], days, cadence, touches)
@@ -62,7 +62,7 @@ def birthdays(client: bigquery.Client, settings: Settings) -> Table:
         table.add_column(name)
     table.add_column("turns", justify="right")
     table.add_column("known from")
-    for row in client.query(sql).result():
+    for row in client.query_and_wait(sql):
         age = "" if row["age_at_birthday"] is None else str(row["age_at_birthday"])
         table.add_row(row["full_name"] or "", f"{row['next_birthday_on']:%d %B}", age, row["sources"])
     return table
@@ -79,7 +79,7 @@ def people(client: bigquery.Client, settings: Settings) -> Table:
     table.add_column("sources")
     for name in ("people", "records"):
         table.add_column(name, justify="right")
-    for row in client.query(sql).result():
+    for row in client.query_and_wait(sql):
         table.add_row(row["sources"], str(row["people"]), str(row["records"]))
     return table
 
@@ -101,7 +101,7 @@ def matches(client: bigquery.Client, settings: Settings) -> Table:
     for name in ("one person", "record", "other record", "because of"):
         table.add_column(name)
     table.add_column("such pairs", justify="right")
-    for row in client.query(sql).result():
+    for row in client.query_and_wait(sql):
         answer = "yes" if row["is_match"] else f"no: {row['doubt']}"
         names = (row["full_name"] or "(no name)", row["other_full_name"] or "(no name)")
         table.add_row(answer, *names, f"{row['evidence']} {row['value']}".strip(), str(row["pairs"]))

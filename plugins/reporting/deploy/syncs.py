@@ -263,7 +263,7 @@ def sync_log_lines(client: bigquery.Client, settings: Settings, since: datetime)
         FROM `{settings.dataset("ops")}.sync_runs` WHERE committed_at >= @since GROUP BY name ORDER BY name
     """
     config = with_parameters(since=since)
-    rows = client.query(sql, job_config=config).result()
+    rows = client.query_and_wait(sql, job_config=config)
     return [
         SyncLogLine(
             row["name"], row["rows_read"], row["inserted"], row["updated"], row["tombstoned"], row["seconds"]

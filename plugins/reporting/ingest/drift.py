@@ -136,7 +136,7 @@ def _known(client: bigquery.Client, settings: Settings, manifest: Manifest) -> d
         QUALIFY ROW_NUMBER() OVER (PARTITION BY property_id ORDER BY first_seen_at DESC) = 1
     """
     config = with_parameters(source=manifest.source, entity=manifest.entity)
-    rows = client.query(sql, job_config=config).result()
+    rows = client.query_and_wait(sql, job_config=config)
     return {
         row["property_id"]: _Known(
             row["name_after"], row["type_after"], row["change_id"], row["first_seen_at"]
@@ -162,4 +162,4 @@ def _append(client: bigquery.Client, settings: Settings, manifest: Manifest, cha
         first_seen_at=manifest.started_at,
         run_id=manifest.run_id,
     )
-    client.query(sql, job_config=config).result()
+    client.query_and_wait(sql, job_config=config)

@@ -29,7 +29,7 @@ def last_reads(client: bigquery.Client, settings: Settings) -> dict[str, datetim
         FROM `{settings.dataset("ops")}.sync_runs`
         WHERE {COMPLETE_RUN} GROUP BY name ORDER BY name
     """
-    return {row["name"]: row["read_at"] for row in client.query(sql).result()}
+    return {row["name"]: row["read_at"] for row in client.query_and_wait(sql)}
 
 
 def status(entity: Entity, age: timedelta | None) -> Status:

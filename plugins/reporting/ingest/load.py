@@ -55,7 +55,7 @@ def known_ids(
     config = with_parameters(read_before=read_before, in_bin=IN_BIN)
     live: set[str] = set()
     binned: list[tuple[datetime, str]] = []
-    for row in client.query(sql, job_config=config).result():
+    for row in client.query_and_wait(sql, job_config=config):
         if row["_deleted_at"] is None:
             live.add(row["id"])
         else:
@@ -200,7 +200,7 @@ def _expected_table(client: bigquery.Client, settings: Settings, entity: Entity)
 
 
 def _live_count(client: bigquery.Client, raw: bigquery.Table) -> int:
-    rows = client.query(f"SELECT COUNT(*) AS n FROM `{raw.reference}` WHERE _deleted_at IS NULL").result()
+    rows = client.query_and_wait(f"SELECT COUNT(*) AS n FROM `{raw.reference}` WHERE _deleted_at IS NULL")
     return int(next(iter(rows))["n"])
 
 
@@ -367,7 +367,7 @@ def _count(
         FROM `{raw.reference}`
     """
     config = with_parameters(run_id=manifest.run_id)
-    row = next(iter(client.query(sql, job_config=config).result()))
+    row = next(iter(client.query_and_wait(sql, job_config=config)))
     return Counts(
         read,
         row["inserted"],

@@ -46,7 +46,7 @@ def find(client: bigquery.Client, settings: Settings) -> list[Ahead]:
     ]
     parts.append(_of_sync_log(settings))
     found: dict[int, list[tuple[int, int, datetime]]] = {}
-    for row in client.query(" UNION ALL ".join(parts)).result():
+    for row in client.query_and_wait(" UNION ALL ".join(parts)):
         if row["n"]:
             found.setdefault(row["place"], []).append((row["is_run"], row["n"], row["latest_at"]))
     return [
@@ -73,13 +73,13 @@ def mend(client: bigquery.Client, settings: Settings, ahead: Ahead) -> None:
         f"{name} = IF({name} > {LIMIT}, {'NULL' if name == 'cursor_at' else 'CURRENT_TIMESTAMP()'}, {name})"
         for name in (*RUN_TIMES, "committed_at")
     )
-    client.query(
+    client.query_and_wait(
         f"""
         UPDATE `{settings.dataset("ops")}.sync_runs` SET {times}, content_digest = NULL, sync_token = NULL
         WHERE source = @source AND entity = @entity
         """,
         job_config=names,
-    ).result()
+    )
     states.forget(settings, entity)
     if not ahead.row_count:
         return
@@ -93,9 +93,9 @@ def mend(client: bigquery.Client, settings: Settings, ahead: Ahead) -> None:
         + f", {name})"
         for name in STAMPS
     )
-    client.query(
+    client.query_and_wait(
         f"UPDATE `{settings.dataset('raw')}.{entity.table}` SET {raw_times} WHERE {_is_ahead(STAMPS)}"
-    ).result()
+    )
 
 
 def _is_ahead(names: tuple[str, ...]) -> str:

@@ -77,10 +77,12 @@ def read(
     client: bigquery.Client, settings: Settings, entity: Entity, longest_age: timedelta = LONGEST_AGE
 ) -> State:
     """The state of `entity`: from the file if that is no older than `longest_age`, or else from the sync log."""
+    # The local BigQuery's row counts are not reliable, and its queries cost nothing, so it is always queried.
+    if settings.emulator_host:
+        return _query(client, settings).get(entity.table, State())
     table = client.get_table(f"{settings.project}.{settings.dataset('ops')}.sync_runs")
     path = _path(settings)
-    # The local BigQuery's row counts are not reliable, and its queries cost nothing, so it is always queried.
-    kept = {} if settings.emulator_host else _kept(path, table, longest_age)
+    kept = _kept(path, table, longest_age)
     if entity.table not in kept:
         kept = _query(client, settings)
         # An entity without a run is cached as well, so that it is not queried again.
@@ -119,7 +121,7 @@ def _query(client: bigquery.Client, settings: Settings) -> dict[str, State]:
             ) = 1
     """
     by_name: dict[str, list[Any]] = {}
-    for row in client.query(sql).result():
+    for row in client.query_and_wait(sql):
         by_name.setdefault(row["name"], []).append(row)
     return {name: _state(rows) for name, rows in by_name.items()}
 

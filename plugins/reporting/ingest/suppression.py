@@ -243,15 +243,15 @@ def add(client: bigquery.Client, settings: Settings, keys: Iterable[PurgedKey]) 
         ON T.key_hash = S.key_hash
         WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"S.{name}" for name in names)})
     """
-    client.query(sql, job_config=with_parameters(keys=json.dumps(rows))).result()
+    client.query_and_wait(sql, job_config=with_parameters(keys=json.dumps(rows)))
 
 
 def forget(client: bigquery.Client, settings: Settings, purge_ids: Iterable[str]) -> None:
     """Take everything out of the list that was erased together: these people may come again."""
     config = with_parameters(purge_ids=sorted(purge_ids))
-    client.query(
+    client.query_and_wait(
         f"DELETE FROM `{_address(settings)}` WHERE purge_id IN UNNEST(@purge_ids)", job_config=config
-    ).result()
+    )
 
 
 def erase_rows(client: bigquery.Client, table: bigquery.Table, is_erased: Callable[[Row], bool]) -> int:
@@ -262,7 +262,7 @@ def erase_rows(client: bigquery.Client, table: bigquery.Table, is_erased: Callab
     erased = [row[ROW_KEY] for row in rows if is_erased(row)]
     if erased:
         config = with_parameters(erased=sorted(set(erased)))
-        client.query(f"DELETE FROM `{address}` WHERE {key} IN UNNEST(@erased)", job_config=config).result()
+        client.query_and_wait(f"DELETE FROM `{address}` WHERE {key} IN UNNEST(@erased)", job_config=config)
     return len(erased)
 
 

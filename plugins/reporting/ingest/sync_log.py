@@ -38,7 +38,7 @@ def changed_count(client: bigquery.Client, settings: Settings, since: datetime) 
         FROM `{settings.dataset("ops")}.sync_runs` WHERE committed_at >= @since
     """
     config = with_parameters(since=since)
-    return next(iter(client.query(sql, job_config=config).result()))["changed_count"] or 0
+    return next(iter(client.query_and_wait(sql, job_config=config)))["changed_count"] or 0
 
 
 def counts_of(client: bigquery.Client, settings: Settings, run_id: str) -> Counts | None:
@@ -48,7 +48,7 @@ def counts_of(client: bigquery.Client, settings: Settings, run_id: str) -> Count
         FROM `{settings.dataset("ops")}.sync_runs` WHERE run_id = @run_id
     """
     config = with_parameters(run_id=run_id)
-    row = next(iter(client.query(sql, job_config=config).result()), None)
+    row = next(iter(client.query_and_wait(sql, job_config=config)), None)
     return None if row is None else Counts(*row.values())
 
 
@@ -111,4 +111,4 @@ def append(
         WHEN NOT MATCHED THEN INSERT ({names})
         VALUES ({", ".join(f"S.{name}" for name in values)}, S.committed_at, S.duration_seconds)
     """
-    client.query(sql, job_config=config).result()
+    client.query_and_wait(sql, job_config=config)

@@ -209,5 +209,5 @@ def _in_warehouse(
             (row["_deleted_reason"] or "unknown") if row["_deleted_at"] else None,
             row["_merged_into_id"],
         )
-        for row in client.query(sql, job_config=config).result()
+        for row in client.query_and_wait(sql, job_config=config)
     }

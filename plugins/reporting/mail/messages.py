@@ -73,4 +73,4 @@ def _table(settings: Settings) -> str:
 
 
 def _run(client: bigquery.Client, sql: str, key: str, run_id: str, **numbers: int) -> Any:
-    return client.query(sql, job_config=with_parameters(key=key, run_id=run_id, **numbers)).result()
+    return client.query_and_wait(sql, job_config=with_parameters(key=key, run_id=run_id, **numbers))

@@ -270,7 +270,7 @@ class _Marts:
             name: f"`{self._settings.dataset('marts')}.{name}`"
             for name in ("habits", "habit_metrics", "relationships", "deals", "engagements")
         }
-        rows = self._client.query(sql.format(**marts), job_config=with_parameters(**parameters)).result()
+        rows = self._client.query_and_wait(sql.format(**marts), job_config=with_parameters(**parameters))
         # A name is one line, and makes no others of the e-mail.
         return [
             {

@@ -86,7 +86,7 @@ def due(client: bigquery.Client, settings: Settings, now: datetime) -> list[Enti
             OR (known.profiled_at < changed.changed_at AND known.profiled_at < @midnight)
     """
     config = with_parameters(midnight=midnight)
-    names = {row["table_name"] for row in client.query(sql, job_config=config).result()}
+    names = {row["table_name"] for row in client.query_and_wait(sql, job_config=config)}
     return [entity for entity in ENTITIES if entity.table in names]
 
 
@@ -99,7 +99,7 @@ def take(client: bigquery.Client, settings: Settings, entity: Entity, now: datet
     columns = list(profiled(table))
     if not columns:
         raise WarehouseError(f"the table {entity.table} has no column that can be profiled.")
-    row = next(iter(client.query(_statement(table, columns)).result()))
+    row = next(iter(client.query_and_wait(_statement(table, columns))))
     found = [
         {
             "table_name": entity.table,

@@ -46,7 +46,7 @@ def sync_log(client: bigquery.Client, settings: Settings, now: datetime) -> Sync
     reads: dict[str, Read] = {}
     loads = []
     living: dict[str, int] = {}
-    for row in client.query(sql, job_config=config).result():
+    for row in client.query_and_wait(sql, job_config=config):
         name = f"{row['source']}.{row['entity']}"
         try:
             entity = entity_named(name)
@@ -88,6 +88,6 @@ def values(
         for number, each in enumerate(categories)
     ]
     found: dict[Category, dict[str, int]] = {each: {} for each in categories}
-    for row in client.query(" UNION ALL ".join(parts)).result():
+    for row in client.query_and_wait(" UNION ALL ".join(parts)):
         found[categories[row["category"]]][row["value"]] = row["row_count"]
     return found

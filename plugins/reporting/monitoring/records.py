@@ -31,7 +31,7 @@ Row = Mapping[str, Any]
 def runs_known_at(client: bigquery.Client, settings: Settings) -> datetime | None:
     """The cursor of the history of runs: when the run that changed last did so. None while there is no run."""
     sql = f"SELECT MAX(updated_at) AS at FROM `{settings.dataset('ops')}.{RUNS}`"
-    at: datetime | None = next(iter(client.query(sql).result()))["at"]
+    at: datetime | None = next(iter(client.query_and_wait(sql)))["at"]
     return at
 
 
@@ -57,7 +57,7 @@ def merge(client: bigquery.Client, settings: Settings, name: str, rows: Sequence
     """
     for batch in batched(rows, ROWS_A_MERGE, strict=False):
         text = json.dumps([_plain(row) for row in batch])
-        client.query(sql, job_config=with_parameters(rows=text)).result()
+        client.query_and_wait(sql, job_config=with_parameters(rows=text))
 
 
 def append(client: bigquery.Client, settings: Settings, name: str, job: str, rows: Sequence[Row]) -> None:

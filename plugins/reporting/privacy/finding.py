@@ -175,7 +175,7 @@ def _person_ids(client: bigquery.Client, settings: Settings) -> dict[str, str]:
         client.get_table(table)
     except NotFound:
         return {}
-    rows = client.query(f"SELECT record_id, person_id FROM `{table}`").result()
+    rows = client.query_and_wait(f"SELECT record_id, person_id FROM `{table}`")
     return {row["record_id"]: row["person_id"] for row in rows}
 
 
@@ -221,7 +221,7 @@ def _alone_with(
         WHERE to_type = 'contacts' AND _deleted_at IS NULL
         GROUP BY from_type, from_id
     """
-    for row in client.query(sql).result():
+    for row in client.query_and_wait(sql):
         if row["from_type"] in ENGAGEMENTS and set(row["contact_ids"]) <= contact_ids:
             yield f"hubspot__{row['from_type']}", row["from_id"]
 

@@ -54,7 +54,7 @@ class Marts:
     def rows(self, sql: str) -> list[bigquery.Row]:
         """The rows of a query. Raises `ReportError` if one of its tables does not exist."""
         try:
-            return list(self.client.query(sql).result())
+            return list(self.client.query_and_wait(sql))
         except NotFound as error:
             said = (str(error.message) or "a table").splitlines()[0]
             raise ReportError(

@@ -89,7 +89,7 @@ def plan(client: bigquery.Client, settings: Settings, refresh: Refresh) -> Plan:
 def last_full_build(client: bigquery.Client, settings: Settings) -> datetime | None:
     """When everything was last built; None before the first time."""
     sql = f"SELECT MAX(committed_at) AS at FROM `{settings.dataset('ops')}.dbt_builds` WHERE refresh = 'full'"
-    at: datetime | None = next(iter(client.query(sql).result()))["at"]
+    at: datetime | None = next(iter(client.query_and_wait(sql)))["at"]
     return at
 
 
@@ -99,14 +99,14 @@ def last_starts(client: bigquery.Client, settings: Settings) -> tuple[datetime |
         SELECT MAX(IF(refresh = 'full', started_at, NULL)) AS full_at, MAX(started_at) AS any_at
         FROM `{settings.dataset("ops")}.dbt_builds`
     """
-    row = next(iter(client.query(sql).result()))
+    row = next(iter(client.query_and_wait(sql)))
     return row["full_at"], row["any_at"]
 
 
 def last_build(client: bigquery.Client, settings: Settings) -> datetime | None:
     """When anything was last built; None before the first time."""
     sql = f"SELECT MAX(committed_at) AS at FROM `{settings.dataset('ops')}.dbt_builds`"
-    at: datetime | None = next(iter(client.query(sql).result()))["at"]
+    at: datetime | None = next(iter(client.query_and_wait(sql)))["at"]
     return at
 
 
@@ -125,7 +125,7 @@ def record(client: bigquery.Client, settings: Settings, done: Plan) -> None:
         run_ids=done.run_ids,
         project_digest=project_digest(),
     )
-    client.query(sql, job_config=config).result()
+    client.query_and_wait(sql, job_config=config)
 
 
 def _is_built(client: bigquery.Client, settings: Settings) -> bool:
@@ -133,7 +133,7 @@ def _is_built(client: bigquery.Client, settings: Settings) -> bool:
         SELECT project_digest FROM `{settings.dataset("ops")}.dbt_builds`
         WHERE refresh = 'full' ORDER BY committed_at DESC LIMIT 1
     """
-    return [row["project_digest"] for row in client.query(sql).result()] == [project_digest()]
+    return [row["project_digest"] for row in client.query_and_wait(sql)] == [project_digest()]
 
 
 def _pending(client: bigquery.Client, settings: Settings) -> list[tuple[str, str]]:
@@ -146,4 +146,4 @@ def _pending(client: bigquery.Client, settings: Settings) -> list[tuple[str, str
         WHERE built.run_id IS NULL AND runs.rows_inserted + runs.rows_updated + runs.rows_tombstoned > 0
         ORDER BY runs.committed_at, runs.run_id
     """
-    return [(row["source"], row["run_id"]) for row in client.query(sql).result()]
+    return [(row["source"], row["run_id"]) for row in client.query_and_wait(sql)]

@@ -196,7 +196,7 @@ def _models(settings: Settings) -> dict[str, dict[str, str]]:
 
 
 def _csv(client: bigquery.Client, relation: str) -> bytes:
-    found = client.query(f"SELECT * FROM {relation}").result()
+    found = client.query_and_wait(f"SELECT * FROM {relation}")
     cells: Iterator[list[str | None]] = ([csv_cell(value) for value in row.values()] for row in found)
     rows = sorted(cells, key=lambda row: [(cell is not None, cell or "") for cell in row])
     out = io.StringIO(newline="")

@@ -132,7 +132,7 @@ def keep_one_version(client: bigquery.Client, dataset: str, scripts: ScriptDirec
     """
     table = f"{dataset}.alembic_version"
     try:
-        found = [row["version_num"] for row in client.query(f"SELECT version_num FROM `{table}`").result()]
+        found = [row["version_num"] for row in client.query_and_wait(f"SELECT version_num FROM `{table}`")]
     except NotFound:
         return
     if len(found) < 2:
@@ -151,7 +151,7 @@ def keep_one_version(client: bigquery.Client, dataset: str, scripts: ScriptDirec
         WHEN NOT MATCHED BY TARGET THEN INSERT (version_num) VALUES (S.version_num)
         WHEN NOT MATCHED BY SOURCE THEN DELETE
     """
-    client.query(sql, job_config=with_parameters(version=known[0])).result()
+    client.query_and_wait(sql, job_config=with_parameters(version=known[0]))
 
 
 def drop_table(op: Any, table: str) -> None:

@@ -117,7 +117,7 @@ def replace_rows(client: bigquery.Client, table: str, source: str, values: Seque
         WHEN NOT MATCHED BY TARGET THEN INSERT ({names}) VALUES ({", ".join(f"S.`{name}`" for name, _ in values)})
         WHEN NOT MATCHED BY SOURCE THEN DELETE
     """
-    client.query(sql).result()
+    client.query_and_wait(sql)
 
 
 def _converted(field: bigquery.SchemaField, convert: Any) -> str:

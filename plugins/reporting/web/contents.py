@@ -127,5 +127,5 @@ def _counts(client: bigquery.Client, settings: Settings) -> dict[str, int]:
     ]
     if not selects:
         return {}
-    rows = client.query(" UNION ALL ".join(selects)).result()
+    rows = client.query_and_wait(" UNION ALL ".join(selects))
     return {row["name"]: row["row_count"] for row in rows}

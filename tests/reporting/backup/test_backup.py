@@ -74,14 +74,14 @@ class Vault(Syncs):
         """Tables as dbt makes them, with every type that it may use."""
         dataset = self.settings.dataset("snapshots")
         self.client.create_dataset(dataset, exists_ok=True)
-        self.client.query(
+        self.client.query_and_wait(
             f"""
             CREATE OR REPLACE TABLE {dataset}.snap_hubspot__deals CLUSTER BY deal_id AS
             SELECT 'd1' AS deal_id, NUMERIC '12.50' AS amount, DATE '2026-02-28' AS day, TRUE AS is_won, 0.1 AS share,
                 TIMESTAMP '2026-01-01 00:00:00.000001+00' AS at, ['a', 'b'] AS words, 7 AS count, b'\\x00\\xff' AS blob,
                 DATETIME '2026-01-01 01:02:03' AS local_at, CAST(NULL AS STRING) AS nothing
             """
-        ).result()
+        )
 
 
 @pytest.fixture

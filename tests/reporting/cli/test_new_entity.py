@@ -61,7 +61,7 @@ done = subprocess.run(
     env=dbt.environment(settings), capture_output=True, text=True, check=False,
 )
 assert done.returncode == 0, done.stdout
-rows = client.query(f"SELECT * FROM {settings.dataset('staging')}.stg_notion__reading_list WHERE author != ''").result()
+rows = client.query_and_wait(f"SELECT * FROM {settings.dataset('staging')}.stg_notion__reading_list WHERE author != ''")
 print(json.dumps({"inserted": counts.inserted, "rows": [dict(row) for row in rows]}, default=str))
 """
 

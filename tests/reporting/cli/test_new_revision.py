@@ -47,12 +47,12 @@ def test_the_columns_are_added_filled_and_taken_back(
     client = connect(read_settings())
     schema.upgrade(client)
     table = "new_revision_raw.hubspot__deals"
-    client.query(
+    client.query_and_wait(
         f"""INSERT INTO {table} (id, _payload) VALUES
             ('1', JSON '{{"id": "1", "properties": {{"hs_priority": "high", "hs_mrr": "12.5"}}}}'),
             ('2', JSON '{{"id": "2", "properties": {{"hs_priority": null}}}}'),
             ('3', NULL)"""
-    ).result()
+    )
     assert (
         run(monkeypatch, tmp_path, DEALS.table, "hs_priority", "hs_mrr", "--migrations", str(migrations)) == 0
     )
@@ -70,7 +70,7 @@ def test_the_columns_are_added_filled_and_taken_back(
     assert before is not None
     alembic.stamp(config, before)
     alembic.upgrade(config, "head")
-    found = client.query(f"SELECT id, hs_priority, hs_mrr FROM {table} ORDER BY id").result()
+    found = client.query_and_wait(f"SELECT id, hs_priority, hs_mrr FROM {table} ORDER BY id")
     assert [tuple(row.values()) for row in found] == [
         ("1", "high", "12.5"),
         ("2", None, None),
@@ -85,7 +85,7 @@ def test_the_columns_are_added_filled_and_taken_back(
     alembic.downgrade(config, "-1")
     made = client.get_table(table)
     assert not {"hs_mrr", "hs_priority"} & {field.name for field in made.schema}
-    (left,) = client.query(f"SELECT COUNT(*) AS n FROM {table}").result()
+    (left,) = client.query_and_wait(f"SELECT COUNT(*) AS n FROM {table}")
     assert left["n"] == 3
 
 

@@ -89,7 +89,7 @@ done = subprocess.run(
 assert done.returncode == 0, done.stdout
 rows = {}
 for name in OWN:
-    found = client.query(f"SELECT * FROM {settings.dataset('staging')}.stg_{name} ORDER BY record_id").result()
+    found = client.query_and_wait(f"SELECT * FROM {settings.dataset('staging')}.stg_{name} ORDER BY record_id")
     rows[name] = [dict(row) for row in found]
 print(json.dumps({"inserted": inserted, "broken": BROKEN, "rows": rows}, default=str))
 """

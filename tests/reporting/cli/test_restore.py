@@ -89,7 +89,7 @@ def test_a_backup_is_shown_asked_about_and_brought_back(habits: Syncs, say: Run,
     # Beside it everything is made, and nothing here is touched.
     habits.query(f"DELETE FROM raw.{DAILY.table} WHERE TRUE")
     say("restore", "--into", "beside_", "--yes")
-    beside = habits.client.query(f"SELECT id FROM beside_raw.{DAILY.table}").result()
+    beside = habits.client.query_and_wait(f"SELECT id FROM beside_raw.{DAILY.table}")
     assert {row["id"] for row in beside} == before
     assert habits.rows() == []
 

@@ -64,7 +64,7 @@ def test_whatever_a_step_does_the_datasets_are_deleted(
         for name in ("raw", "ops"):
             dataset = warehouse.settings.dataset(name)
             warehouse.client.create_dataset(dataset)
-            warehouse.client.query(f"CREATE TABLE {dataset}.t AS SELECT {count} AS n").result()
+            warehouse.client.query_and_wait(f"CREATE TABLE {dataset}.t AS SELECT {count} AS n")
         seen.extend(warehouse.datasets())
         return "filled"
 

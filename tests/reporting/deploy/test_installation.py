@@ -35,8 +35,8 @@ def test_a_running_warehouse_is_used_and_left_running(state: Path) -> None:
     ):
         with warehouse_running(state, {}, CONSOLE, is_written=False) as second:
             assert first.settings.emulator_host == second.settings.emulator_host == local.address
-            assert [tuple(row) for row in second.client.query("SELECT 1").result()] == [(1,)]
-        assert [tuple(row) for row in first.client.query("SELECT 2").result()] == [(2,)]
+            assert [tuple(row) for row in second.client.query_and_wait("SELECT 1")] == [(1,)]
+        assert [tuple(row) for row in first.client.query_and_wait("SELECT 2")] == [(2,)]
     assert found(state / LOCAL_BIGQUERY) is None
 
 
@@ -101,4 +101,4 @@ def test_the_usual_port_may_be_taken_and_a_chosen_one_may_not(
             pass
         monkeypatch.setattr(installation, "BIGQUERY_PORT", port)
         with warehouse_running(state, {}, CONSOLE, bigquery_port=port, is_written=False) as made:
-            assert [tuple(row) for row in made.client.query("SELECT 1").result()] == [(1,)]
+            assert [tuple(row) for row in made.client.query_and_wait("SELECT 1")] == [(1,)]

@@ -145,9 +145,9 @@ def test_an_empty_mart_keeps_its_types(
 def timed(marts: Marts) -> Iterator[Marts]:
     """Four days and four moments around the end of June in Berlin, and a row without a time."""
     for name in ("habits", "engagements"):
-        marts.client.query(
+        marts.client.query_and_wait(
             f"CREATE OR REPLACE TABLE {marts.table(f'{name}_kept')} AS SELECT * FROM {marts.table(name)}"
-        ).result()
+        )
     days = ["2026-06-29", "2026-06-30", "2026-07-01", "2026-07-02"]
     marts.hold("habits", [{"habit_id": "h", "period": "daily", "date": day} for day in days])
     moments = [
@@ -163,10 +163,10 @@ def timed(marts: Marts) -> Iterator[Marts]:
     )
     yield marts
     for name in ("habits", "engagements"):
-        marts.client.query(
+        marts.client.query_and_wait(
             f"CREATE OR REPLACE TABLE {marts.table(name)} AS SELECT * FROM {marts.table(f'{name}_kept')}"
-        ).result()
-        marts.client.query(f"DROP TABLE {marts.table(f'{name}_kept')}").result()
+        )
+        marts.client.query_and_wait(f"DROP TABLE {marts.table(f'{name}_kept')}")
 
 
 @pytest.mark.parametrize(

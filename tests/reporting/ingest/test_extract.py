@@ -51,7 +51,7 @@ class Sync:
             "SELECT window_since, window_until, cursor_at "
             f"FROM {self.settings.dataset('ops')}.sync_runs ORDER BY committed_at DESC LIMIT 1"
         )
-        (row,) = self.client.query(sql).result()
+        (row,) = self.client.query_and_wait(sql)
         return row["window_since"], row["window_until"], row["cursor_at"]
 
     def edit(self, page_id: str) -> None:
@@ -62,7 +62,7 @@ class Sync:
 def syncs(current_warehouse: tuple[bigquery.Client, Settings], tmp_path: Path) -> Sync:
     client, settings = current_warehouse
     for table in (f"{settings.dataset('raw')}.{DAILY.table}", f"{settings.dataset('ops')}.sync_runs"):
-        client.query(f"DELETE FROM {table} WHERE TRUE").result()
+        client.query_and_wait(f"DELETE FROM {table} WHERE TRUE")
     return Sync(client, settings, tmp_path)
 
 
@@ -104,7 +104,7 @@ def test_a_page_that_left_the_trash_is_purged_or_back(syncs: Sync) -> None:
     def gone() -> dict[str, tuple[str, bool]]:
         return {
             row["id"]: (row["_deleted_reason"], row["has_content"])
-            for row in syncs.client.query(sql).result()
+            for row in syncs.client.query_and_wait(sql)
         }
 
     assert gone() == dict.fromkeys(("p00002", "p00003", "p00004"), ("trashed", True))
@@ -119,7 +119,7 @@ def test_a_page_that_left_the_trash_is_purged_or_back(syncs: Sync) -> None:
     syncs.run("full")
     assert gone() == expected
     sync_log = f"SELECT request_count FROM {syncs.settings.dataset('ops')}.sync_runs ORDER BY started_at"
-    *_, before, last = (row["request_count"] for row in syncs.client.query(sync_log).result())
+    *_, before, last = (row["request_count"] for row in syncs.client.query_and_wait(sync_log))
     assert last == before - 1
 
 
@@ -136,7 +136,7 @@ def test_what_came_back_from_the_trash_takes_no_place_among_those_asked_about(
     syncs.run("full")
     table = f"{syncs.settings.dataset('raw')}.{DAILY.table}"
     sql = f"SELECT id, _deleted_reason FROM {table} WHERE _deleted_at IS NOT NULL"
-    assert [tuple(row.values()) for row in syncs.client.query(sql).result()] == [("p00003", "purged")]
+    assert [tuple(row.values()) for row in syncs.client.query_and_wait(sql)] == [("p00003", "purged")]
 
 
 def test_the_sync_log_says_how_often_a_query_met_the_cap(syncs: Sync) -> None:
@@ -144,14 +144,14 @@ def test_the_sync_log_says_how_often_a_query_met_the_cap(syncs: Sync) -> None:
     syncs.run("full")
     sql = f"SELECT caps_met, rows_inserted FROM {syncs.settings.dataset('ops')}.sync_runs"
     # 5 rows, then twice 4 new ones: the last query, of the last 4, has room.
-    assert [tuple(row.values()) for row in syncs.client.query(sql).result()] == [(2, 12)]
+    assert [tuple(row.values()) for row in syncs.client.query_and_wait(sql)] == [(2, 12)]
 
 
 def test_a_window_of_the_past_brings_it_and_leaves_the_cursor(syncs: Sync) -> None:
     syncs.run("full")
     cursor = syncs.cursor_at
     sync_log = f"{syncs.settings.dataset('raw')}.{DAILY.table}"
-    syncs.client.query(f"DELETE FROM {sync_log} WHERE TRUE").result()
+    syncs.client.query_and_wait(f"DELETE FROM {sync_log} WHERE TRUE")
     window = Window(START + timedelta(days=3), START + timedelta(days=5))
     assert syncs.run("changed", window) == Counts(3, 3, 0, 0)
     assert syncs.last_window() == (window.since, window.until, None)
@@ -169,7 +169,7 @@ def test_a_window_to_now_moves_the_cursor_only_without_a_gap(syncs: Sync) -> Non
     syncs.run("changed")
     sync_log = f"{syncs.settings.dataset('ops')}.sync_runs"
     old = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=3)
-    syncs.client.query(f"UPDATE {sync_log} SET cursor_at = '{old.isoformat()}' WHERE TRUE").result()
+    syncs.client.query_and_wait(f"UPDATE {sync_log} SET cursor_at = '{old.isoformat()}' WHERE TRUE")
     states.forget(syncs.settings, DAILY)
     syncs.edit("p00004")
     assert syncs.run("changed", Window(old + timedelta(days=1))).updated == 1
@@ -258,8 +258,8 @@ def test_a_large_entity_is_fully_refreshed_every_six_days(
     assert not is_refreshed_lately(syncs.client, syncs.settings, DAILY)
     syncs.run("full")
     sync_log = f"{syncs.settings.dataset('ops')}.sync_runs"
-    syncs.client.query(
+    syncs.client.query_and_wait(
         f"UPDATE {sync_log} SET rows_read = {rows}, started_at = TIMESTAMP_SUB(started_at, INTERVAL {age} DAY) WHERE TRUE"
-    ).result()
+    )
     states.forget(syncs.settings, DAILY)
     assert is_refreshed_lately(syncs.client, syncs.settings, DAILY) is expected

@@ -69,8 +69,8 @@ def test_a_full_disk_is_said_and_the_next_run_has_everything(
         pytest.skip("this machine lets nobody mount a disk of their own")
     client, settings = shared_warehouse
     contacts = Portal.entity("contacts")
-    client.query(f"DELETE FROM {settings.dataset('raw')}.hubspot__contacts WHERE TRUE").result()
-    client.query(f"DELETE FROM {settings.dataset('ops')}.sync_runs WHERE TRUE").result()
+    client.query_and_wait(f"DELETE FROM {settings.dataset('raw')}.hubspot__contacts WHERE TRUE")
+    client.query_and_wait(f"DELETE FROM {settings.dataset('ops')}.sync_runs WHERE TRUE")
     states.forget(settings, contacts)
     modified = [1_700_000_000_000 + number for number in range(CONTACTS)]
     with portal(filled(tmp_path / "portal", modified)) as crm:

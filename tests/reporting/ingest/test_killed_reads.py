@@ -63,10 +63,10 @@ def test_a_killed_read_goes_on_in_another_process(
 ) -> None:
     client, settings = shared_warehouse
     contacts = Portal.entity("contacts")
-    client.query(f"DELETE FROM {settings.dataset('raw')}.hubspot__contacts WHERE TRUE").result()
-    client.query(
+    client.query_and_wait(f"DELETE FROM {settings.dataset('raw')}.hubspot__contacts WHERE TRUE")
+    client.query_and_wait(
         f"DELETE FROM {settings.dataset('ops')}.sync_runs WHERE source = 'hubspot' AND entity = 'contacts'"
-    ).result()
+    )
     states.forget(settings, contacts)
     folder = tmp_path / "landing"
     modified = [1_700_000_000_000 + number for number in range(CONTACTS)]

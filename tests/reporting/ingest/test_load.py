@@ -36,8 +36,8 @@ SCHEMA = {
 @pytest.fixture(autouse=True)
 def _empty(shared_warehouse: tuple[bigquery.Client, Settings]) -> None:
     client, settings = shared_warehouse
-    client.query(f"DELETE FROM {settings.dataset('raw')}.{DAILY.table} WHERE TRUE").result()
-    client.query(f"DELETE FROM {settings.dataset('ops')}.sync_runs WHERE TRUE").result()
+    client.query_and_wait(f"DELETE FROM {settings.dataset('raw')}.{DAILY.table} WHERE TRUE")
+    client.query_and_wait(f"DELETE FROM {settings.dataset('ops')}.sync_runs WHERE TRUE")
 
 
 def notion_page(page_id: str, done: bool = True, edited: str = "2026-11-21T11:00:00.000Z") -> Record:
@@ -106,11 +106,11 @@ class Reads:
 
     def rows(self) -> dict[str, Any]:
         sql = f"SELECT * FROM {self.settings.dataset('raw')}.{DAILY.table}"
-        return {row["id"]: row for row in self.client.query(sql).result()}
+        return {row["id"]: row for row in self.client.query_and_wait(sql)}
 
     def sync_log(self) -> list[Any]:
         sql = f"SELECT * FROM {self.settings.dataset('ops')}.sync_runs ORDER BY committed_at"
-        return list(self.client.query(sql).result())
+        return list(self.client.query_and_wait(sql))
 
 
 @pytest.fixture

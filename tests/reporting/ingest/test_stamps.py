@@ -72,7 +72,7 @@ def test_a_mending_that_was_killed_goes_on(
     habits.run("full")
     (found,) = stamps.find(habits.client, habits.settings)
     done = 0
-    query = habits.client.query
+    query = habits.client.query_and_wait
 
     def killed(*arguments: object, **options: object) -> object:
         nonlocal done
@@ -82,7 +82,7 @@ def test_a_mending_that_was_killed_goes_on(
         return query(*arguments, **options)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(habits.client, "query", killed)
+        patch.setattr(habits.client, "query_and_wait", killed)
         if statements < 2:
             with pytest.raises(KeyboardInterrupt):
                 stamps.mend(habits.client, habits.settings, found)

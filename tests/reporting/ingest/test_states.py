@@ -30,9 +30,9 @@ class Warehouse:
     def get_table(self, _: str) -> Any:
         return SimpleNamespace(created=self.created, num_rows=len(self.rows))
 
-    def query(self, _: str) -> Any:
+    def query_and_wait(self, _: str) -> Any:
         self.query_count += 1
-        return SimpleNamespace(result=lambda: list(self.rows))
+        return list(self.rows)
 
     def add(self, name: str, at: datetime, refresh: str = "changed", **values: Any) -> None:
         self.rows.append(

@@ -155,8 +155,8 @@ def test_wrong_reasons_and_winners_are_found(
     table = f"{settings.dataset('raw')}.hubspot__contacts"
 
     def plant(change: str, reason: str) -> str:
-        (row,) = client.query(f"SELECT id FROM {table} WHERE _deleted_reason = '{reason}'").result()
-        client.query(f"UPDATE {table} SET {change} WHERE id = '{row['id']}'").result()
+        (row,) = client.query_and_wait(f"SELECT id FROM {table} WHERE _deleted_reason = '{reason}'")
+        client.query_and_wait(f"UPDATE {table} SET {change} WHERE id = '{row['id']}'")
         return str(row["id"])
 
     merged = plant("_merged_into_id = '1'", "merged")
@@ -170,7 +170,7 @@ def test_a_list_is_read_again_as_a_whole(
 ) -> None:
     client, settings = shared_warehouse
     table = f"{settings.dataset('raw')}.hubspot__owners"
-    client.query(f"DELETE FROM {table} WHERE id = '503'").result()
+    client.query_and_wait(f"DELETE FROM {table} WHERE id = '503'")
     opened = 0
 
     def reader() -> Any:
@@ -208,7 +208,7 @@ def test_the_command_prints_ids_and_no_content(
     key = next(key for key, each in crm.truth("contacts").items() if not each["archived"])
     table = f"{settings.dataset('raw')}.hubspot__contacts"
     email = crm.truth("contacts")[key]["properties"]["email"]
-    client.query(f"DELETE FROM {table} WHERE TRUE").result()
+    client.query_and_wait(f"DELETE FROM {table} WHERE TRUE")
     assert run("hubspot.contacts") == 1
     said = capsys.readouterr().out
     assert "in the source, but not in the warehouse" in said

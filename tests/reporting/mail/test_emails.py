@@ -151,8 +151,7 @@ def test_a_name_makes_no_line_of_a_email() -> None:
         "next_birthday_on": date(2026, 11, 24),
         "age_at_birthday": None,
     }
-    job = SimpleNamespace(result=lambda: [row])
-    client: Any = SimpleNamespace(query=lambda *_, **__: job)
+    client: Any = SimpleNamespace(query_and_wait=lambda *_, **__: [row])
     now = datetime(2026, 11, 23, 5, tzinfo=UTC)
     marts = summary._Marts(client, read_settings({}), week_before(now, "UTC", 0), now)
     cold, _, _, birthdays = marts.people()

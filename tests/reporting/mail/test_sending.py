@@ -71,7 +71,7 @@ def send(warehouse: Warehouse, key: str, post: Post, run_id: str = "one") -> int
 def row(warehouse: Warehouse, key: str) -> dict[str, Any]:
     client, settings = warehouse
     sql = f"SELECT * FROM `{settings.dataset('ops')}.messages_sent` WHERE message_key = '{key}'"
-    (found,) = client.query(sql).result()
+    (found,) = client.query_and_wait(sql)
     return dict(found)
 
 
@@ -123,10 +123,10 @@ def test_a_claim_that_is_old_is_nobodys(warehouse: Warehouse) -> None:
     client, settings = warehouse
     assert messages.claim(client, settings, "old", "dead").is_ours
     assert not messages.claim(client, settings, "old", "other").is_ours
-    client.query(
+    client.query_and_wait(
         f"UPDATE `{settings.dataset('ops')}.messages_sent` SET claimed_at = TIMESTAMP_SUB(claimed_at, INTERVAL 16 MINUTE) "
         "WHERE message_key = 'old'"
-    ).result()
+    )
     assert messages.claim(client, settings, "old", "other").is_ours
     assert not messages.claim(client, settings, "old", "dead").is_ours
 

@@ -504,14 +504,14 @@ def test_without_marts_the_summary_is_skipped_and_can_be_sent_later(
     week: Summary, marts: Marts, environment: pytest.MonkeyPatch, mail: receivers.Received
 ) -> None:
     habits = marts.table("habits")
-    marts.client.query(f"CREATE TABLE {marts.table('kept')} AS SELECT * FROM {habits}").result()
-    marts.client.query(f"DROP TABLE {habits}").result()
+    marts.client.query_and_wait(f"CREATE TABLE {marts.table('kept')} AS SELECT * FROM {habits}")
+    marts.client.query_and_wait(f"DROP TABLE {habits}")
     try:
         run_as(environment, "manual__early", "manual", again=True)
         with pytest.raises(AirflowSkipException, match="the marts are not there yet"):
             tasks.send_summary()
     finally:
-        marts.client.query(f"CREATE TABLE {habits} AS SELECT * FROM {marts.table('kept')}").result()
-        marts.client.query(f"DROP TABLE {marts.table('kept')}").result()
+        marts.client.query_and_wait(f"CREATE TABLE {habits} AS SELECT * FROM {marts.table('kept')}")
+        marts.client.query_and_wait(f"DROP TABLE {marts.table('kept')}")
     tasks.send_summary()
     assert mail.next()[0] == "owner@example.org"

@@ -36,7 +36,7 @@ def warehouse(bigquery_endpoint: LocalBigQuery) -> Warehouse:
 def record(warehouse: Warehouse) -> Record:
     """An empty record."""
     client, settings = warehouse
-    client.query(f"DELETE FROM `{settings.dataset('ops')}.problems` WHERE TRUE").result()
+    client.query_and_wait(f"DELETE FROM `{settings.dataset('ops')}.problems` WHERE TRUE")
     return Record(client, settings)
 
 
@@ -80,7 +80,7 @@ def look_and_tell(record: Record, by: Notifier, now: datetime, *keys: str, well:
 def rows(warehouse: Warehouse) -> list[dict[str, object]]:
     client, settings = warehouse
     sql = f"SELECT * FROM `{settings.dataset('ops')}.problems` ORDER BY first_seen_at, problem_key"
-    return [dict(row) for row in client.query(sql).result()]
+    return [dict(row) for row in client.query_and_wait(sql)]
 
 
 def test_an_incident_is_told_once_and_so_is_its_end(

@@ -25,7 +25,7 @@ class SampleWarehouse:
         self.client, self.settings = client, settings
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        return [dict(row) for row in self.client.query(sql).result()]
+        return [dict(row) for row in self.client.query_and_wait(sql)]
 
     def raw(self, entity: Entity) -> str:
         return f"{self.settings.dataset('raw')}.{entity.table}"

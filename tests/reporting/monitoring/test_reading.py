@@ -27,14 +27,14 @@ def client(settings: Settings) -> bigquery.Client:
 
 def enter(client: bigquery.Client, settings: Settings, *runs: str) -> None:
     """Enter runs into the sync log: entity, refresh, hours ago, rows and whether it was complete."""
-    client.query(
+    client.query_and_wait(
         f"""
         INSERT INTO `{settings.dataset("ops")}.sync_runs` (
             run_id, source, entity, refresh, committed_at, cursor_at, rows_read, rows_inserted, rows_updated,
             rows_tombstoned, is_complete, rows_in_warehouse
         ) VALUES {", ".join(runs)}
         """
-    ).result()
+    )
 
 
 def run(
@@ -114,10 +114,10 @@ def test_when_the_last_builds_that_succeeded_began(client: bigquery.Client, sett
     assert builds.last_starts(client, settings) == (None, None)
     for refresh, hours in (("full", 9), ("changed", 2), ("full", 30)):
         at = (NOW - timedelta(hours=hours)).isoformat()
-        client.query(
+        client.query_and_wait(
             f"""
             INSERT INTO `{settings.dataset("ops")}.dbt_builds` (build_id, refresh, started_at, committed_at)
             VALUES ('{refresh}-{hours}', '{refresh}', TIMESTAMP '{at}', TIMESTAMP '{at}')
             """
-        ).result()
+        )
     assert builds.last_starts(client, settings) == (NOW - timedelta(hours=9), NOW - timedelta(hours=2))

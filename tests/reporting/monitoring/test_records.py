@@ -61,14 +61,14 @@ class SampleWarehouse:
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         sql = f"SELECT * FROM {self.settings.dataset('ops')}.{name}"
-        return [dict(row) for row in self.client.query(sql).result()]
+        return [dict(row) for row in self.client.query_and_wait(sql)]
 
 
 @pytest.fixture
 def sample_warehouse(habits: Syncs) -> SampleWarehouse:
     made = SampleWarehouse(habits.client, habits.settings)
     for name in records.AGES:
-        made.client.query(f"DELETE FROM {made.settings.dataset('ops')}.{name} WHERE TRUE").result()
+        made.client.query_and_wait(f"DELETE FROM {made.settings.dataset('ops')}.{name} WHERE TRUE")
     return made
 
 

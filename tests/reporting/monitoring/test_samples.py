@@ -22,14 +22,14 @@ class SampleWarehouse:
 
     def hold(self, count: int) -> None:
         """Make these the rows of the groups: 0, 1, ... `count` - 1."""
-        self.client.query(f"DELETE FROM {self.raw} WHERE TRUE").result()
-        self.client.query(
+        self.client.query_and_wait(f"DELETE FROM {self.raw} WHERE TRUE")
+        self.client.query_and_wait(
             f"INSERT INTO {self.raw} (id) SELECT CAST(n AS STRING) FROM UNNEST(GENERATE_ARRAY(0, {count - 1})) AS n"
-        ).result()
+        )
 
     def ids(self) -> set[str]:
         name = f"{self.settings.dataset(samples.DATASET)}.{GROUPS.table}"
-        return {row["id"] for row in self.client.query(f"SELECT id FROM {name}").result()}
+        return {row["id"] for row in self.client.query_and_wait(f"SELECT id FROM {name}")}
 
 
 @pytest.fixture
@@ -69,15 +69,15 @@ def test_it_stays_the_same_while_the_table_grows(sample_warehouse: SampleWarehou
 
 
 def test_it_gets_the_columns_that_its_table_gets(sample_warehouse: SampleWarehouse) -> None:
-    sample_warehouse.client.query(
+    sample_warehouse.client.query_and_wait(
         f"ALTER TABLE {sample_warehouse.raw} ADD COLUMN added_later STRING"
-    ).result()
+    )
     try:
         sample_warehouse.refresh()
         name = f"{sample_warehouse.client.project}.{sample_warehouse.settings.dataset(samples.DATASET)}.{GROUPS.table}"
         assert "added_later" in {field.name for field in sample_warehouse.client.get_table(name).schema}
     finally:
-        sample_warehouse.client.query(f"ALTER TABLE {sample_warehouse.raw} DROP COLUMN added_later").result()
+        sample_warehouse.client.query_and_wait(f"ALTER TABLE {sample_warehouse.raw} DROP COLUMN added_later")
         sample_warehouse.refresh()
 
 

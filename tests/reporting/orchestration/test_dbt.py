@@ -51,7 +51,7 @@ def client(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
     monkeypatch.setenv("REPORTING_STATE", str(tmp_path))
-    made.query(f"DELETE FROM {settings.dataset('ops')}.dbt_results WHERE TRUE").result()
+    made.query_and_wait(f"DELETE FROM {settings.dataset('ops')}.dbt_results WHERE TRUE")
     return made
 
 
@@ -66,7 +66,7 @@ def build(**values: Any) -> dict[str, Any]:
 
 
 def rows(client: bigquery.Client) -> list[dict[str, Any]]:
-    return [dict(row) for row in client.query("SELECT * FROM shared_ops.dbt_results").result()]
+    return [dict(row) for row in client.query_and_wait("SELECT * FROM shared_ops.dbt_results")]
 
 
 def test_a_good_build_leaves_a_row_a_node(client: bigquery.Client) -> None:

@@ -52,13 +52,13 @@ def begin(patch: pytest.MonkeyPatch, run_type: str) -> None:
 
 
 def enter_run(client: bigquery.Client, settings: Settings, at: datetime) -> None:
-    client.query(
+    client.query_and_wait(
         f"""
         INSERT INTO `{settings.dataset("ops")}.sync_runs`
             (run_id, source, entity, refresh, committed_at, cursor_at, is_complete)
         VALUES ('{at:%s}', 'hubspot', 'deals', 'full', TIMESTAMP '{at.isoformat()}', TIMESTAMP '{at.isoformat()}', TRUE)
         """
-    ).result()
+    )
 
 
 def test_without_a_channel_it_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,12 +204,12 @@ def test_a_build_that_succeeds_ends_what_failed_in_dbt(
     record.note([task_failed("dbt/test a", "dbt")], long_ago)
     record.mark_alerted(["dbt/test a"], long_ago)
     assert incidents.send_incidents() == 0
-    client.query(
+    client.query_and_wait(
         f"""
         INSERT INTO `{settings.dataset("ops")}.dbt_builds` (build_id, refresh, started_at, committed_at)
         VALUES ('b', 'full', CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP())
         """
-    ).result()
+    )
     assert incidents.send_incidents() == 1
     assert web.next()[1].startswith("*Resolved: dbt/test a*")
 

@@ -40,7 +40,7 @@ def warehouse(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
     for name in ("airflow_runs", "airflow_tries"):
-        client.query(f"DELETE FROM {settings.dataset('ops')}.{name} WHERE TRUE").result()
+        client.query_and_wait(f"DELETE FROM {settings.dataset('ops')}.{name} WHERE TRUE")
     return client, settings
 
 
@@ -74,13 +74,13 @@ def test_runs_are_brought_from_the_cursor_on_and_all_of_them_when_asked(
     assert bring(monkeypatch) == {"runs": 3, "missing": 2, "tries": 0}
     assert f"{CANARY} was due at" in caplog.text
     table = f"{settings.dataset('ops')}.airflow_runs"
-    states = [row["state"] for row in client.query(f"SELECT state FROM {table} ORDER BY due_at").result()]
+    states = [row["state"] for row in client.query_and_wait(f"SELECT state FROM {table} ORDER BY due_at")]
     assert states == ["success", "success", "missing", "success", "missing"]
     metadata.run(CANARY, half - timedelta(minutes=30))
     # With an hour of overlap the oldest two are not read again, and what is there now is missing no more.
     assert bring(monkeypatch) == {"runs": 2, "missing": 1, "tries": 0}
     assert bring(monkeypatch, everything=True) == {"runs": 4, "missing": 1, "tries": 0}
-    states = [row["state"] for row in client.query(f"SELECT state FROM {table} ORDER BY due_at").result()]
+    states = [row["state"] for row in client.query_and_wait(f"SELECT state FROM {table} ORDER BY due_at")]
     assert states == ["success", "success", "missing", "success", "success"]
 
 

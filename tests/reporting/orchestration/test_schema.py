@@ -59,11 +59,11 @@ def test_it_needs_no_connection(
     monkeypatch.setenv("REPORTING_DATASET_PREFIX", settings.dataset_prefix)
     monkeypatch.delenv("AIRFLOW_CONN_BIGQUERY", raising=False)
     table = f"{settings.dataset('ops')}.alembic_version"
-    client.query(f"UPDATE `{table}` SET version_num = '0019' WHERE TRUE").result()
+    client.query_and_wait(f"UPDATE `{table}` SET version_num = '0019' WHERE TRUE")
     operator = SchemaOperator(task_id="upgrade", command="stamp", revision="head")
     assert isinstance(operator, AlembicOperator)
     operator.execute({})
-    assert [row["version_num"] for row in client.query(f"SELECT version_num FROM `{table}`").result()] == [
+    assert [row["version_num"] for row in client.query_and_wait(f"SELECT version_num FROM `{table}`")] == [
         schema.head(client)
     ]
     SchemaOperator(task_id="upgrade", command="upgrade").execute({})
@@ -93,9 +93,9 @@ def test_a_way_down_that_would_lose_rows_leaves_everything_as_it_was(
         for column in describe(settings.dataset_prefix).tables[runs].columns
         if not column.nullable
     }
-    client.query(
+    client.query_and_wait(
         f"INSERT INTO `{runs}` ({', '.join(required)}) VALUES ({', '.join(required.values())})"
-    ).result()
+    )
     newest = tables(client, settings)
     with pytest.raises(AirflowFailException, match=r"airflow_runs holds 1 rows.*as before"):
         trigger(revision="0015", discard="false")
@@ -120,14 +120,14 @@ def test_a_revision_that_is_not_there_is_refused_at_once(
     version = f"{settings.dataset('ops')}.alembic_version"
     newest = schema.head(client)
     assert revisions(client) == (newest,)
-    client.query(f"UPDATE `{version}` SET version_num = '9999' WHERE TRUE").result()
+    client.query_and_wait(f"UPDATE `{version}` SET version_num = '9999' WHERE TRUE")
     try:
         for known in ("0018", "head"):
             with pytest.raises(AirflowFailException, match="has the revision 9999, which this code does not"):
                 trigger(revision=known)
         assert revisions(client) == ("9999",)
     finally:
-        client.query(f"UPDATE `{version}` SET version_num = '{newest}' WHERE TRUE").result()
+        client.query_and_wait(f"UPDATE `{version}` SET version_num = '{newest}' WHERE TRUE")
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ class SampleWarehouse:
         )
 
     def run(self, sql: str) -> None:
-        self.client.query(sql).result()
+        self.client.query_and_wait(sql)
 
     def empty(self) -> None:
         """Forget what earlier tests loaded."""
@@ -216,7 +216,7 @@ class SampleWarehouse:
         """The keys in raw, by table."""
         return {
             name.partition(".")[2]: {
-                row["id"] for row in self.client.query(f"SELECT id FROM `{address_of(table)}`").result()
+                row["id"] for row in self.client.query_and_wait(f"SELECT id FROM `{address_of(table)}`")
             }
             for name, table in filled_tables(self.client, self.settings, ("raw",))
         }
@@ -567,12 +567,12 @@ def test_what_stands_beside_an_erased_row_stays(
         UNION ALL SELECT '102', 'ben@example.com', 'b'
         """,
     ):
-        client.query(sql).result()
+        client.query_and_wait(sql)
     for table, column, left in ((runs, "run_id", ["other"]), (versions, "dbt_scd_id", ["b"])):
         found = client.get_table(f"{settings.project}.{table}")
         assert purged.erase_rows(client, found, matcher.of_table("ops.any")) == 1
-        assert [row[column] for row in client.query(f"SELECT * FROM {table}").result()] == left
-        client.query(f"DELETE FROM {table} WHERE TRUE").result()
+        assert [row[column] for row in client.query_and_wait(f"SELECT * FROM {table}")] == left
+        client.query_and_wait(f"DELETE FROM {table} WHERE TRUE")
     client.delete_table(f"{settings.project}.{versions}")
 
 
@@ -638,7 +638,7 @@ def test_the_command_asks_erases_builds_and_proves(
     assert "Nothing with an address or key of this person is left." in out
     assert sample_warehouse.ids() == left(before)
     marts = sample_warehouse.settings.dataset("marts")
-    people = sample_warehouse.client.query(f"SELECT full_name, emails FROM {marts}.people").result()
+    people = sample_warehouse.client.query_and_wait(f"SELECT full_name, emails FROM {marts}.people")
     assert {row["full_name"]: set(row["emails"]) for row in people} == {
         "Ben Lovell": {"ben@example.com", SHARED},
         "Cleo Marsh": {"cleo@example.com"},

@@ -361,9 +361,9 @@ def test_a_full_refresh_never_waits_until_its_token_ends(
     entity = AddressBook.entity("contacts")
     read = (LARGE_PAGE_COUNT + pages) * entity.page_size
     started_at = f"TIMESTAMP_SUB(started_at, INTERVAL {days} DAY)"
-    syncs.client.query(
+    syncs.client.query_and_wait(
         f"UPDATE {syncs.settings.dataset('ops')}.sync_runs SET rows_read = {read}, started_at = {started_at} WHERE TRUE"
-    ).result()
+    )
     states.forget(syncs.settings, entity)
     assert is_refreshed_lately(syncs.client, syncs.settings, entity) is expected
 

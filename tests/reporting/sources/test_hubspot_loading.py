@@ -121,12 +121,12 @@ def test_a_change_that_is_taken_back_is_loaded_again(syncs: Syncs) -> None:
     syncs.run(kind)
     table = f"{syncs.settings.dataset('raw')}.{Portal.entity(kind).table}"
     sync_log = f"{syncs.settings.dataset('ops')}.sync_runs"
-    syncs.client.query(f"UPDATE {table} SET label = 'x', _content_hash = 'x' WHERE TRUE").result()
-    syncs.client.query(
+    syncs.client.query_and_wait(f"UPDATE {table} SET label = 'x', _content_hash = 'x' WHERE TRUE")
+    syncs.client.query_and_wait(
         f"INSERT INTO {sync_log} (run_id, source, entity, refresh, started_at, committed_at, cursor_at, is_complete, "
         "rows_read, rows_inserted, rows_updated, rows_tombstoned, request_count) VALUES ('other', 'hubspot', "
         "'pipelines', 'full', TIMESTAMP '2020-01-01', CURRENT_TIMESTAMP(), TIMESTAMP '2020-01-01', TRUE, 1, 0, 1, 0, 1)"
-    ).result()
+    )
     assert syncs.run(kind) == Counts(1, 0, 1, 0)
     assert syncs.rows(kind)[key]["label"] == "Sales Pipeline"
 
@@ -192,7 +192,7 @@ def test_a_record_without_an_id_stops_nothing_else(syncs: Syncs, caplog: pytest.
     assert counts == Counts(2, 1, 0, 0)
     assert "hubspot__contacts: 1 records have no id" in caplog.text
     sql = f"SELECT rows_rejected FROM {syncs.settings.dataset('ops')}.sync_runs"
-    assert [row["rows_rejected"] for row in syncs.client.query(sql).result()] == [1]
+    assert [row["rows_rejected"] for row in syncs.client.query_and_wait(sql)] == [1]
 
 
 def test_an_entity_can_be_switched_off(syncs: Syncs) -> None:
@@ -209,9 +209,9 @@ def test_an_entity_can_be_switched_off(syncs: Syncs) -> None:
 )
 def test_a_dear_full_refresh_is_made_once_a_day(syncs: Syncs, requests: int, expected: bool) -> None:
     syncs.run("associations")
-    syncs.client.query(
+    syncs.client.query_and_wait(
         f"UPDATE {syncs.settings.dataset('ops')}.sync_runs SET request_count = {requests} WHERE TRUE"
-    ).result()
+    )
     states.forget(syncs.settings, Portal.entity("associations"))
     assert is_refreshed_lately(syncs.client, syncs.settings, Portal.entity("associations")) is expected
 

@@ -84,8 +84,8 @@ class Syncs:
         self.landing = Landing(str(folder / "landing"))
         self.manifest: Manifest
         table = raw_table(entity, sa.MetaData(), settings.dataset("raw").removesuffix("raw"))
-        self.client.query(f"DROP TABLE IF EXISTS {settings.dataset('raw')}.{entity.table}").result()
-        self.client.query(str(CreateTable(table).compile(dialect=BigQueryDialect()))).result()
+        self.client.query_and_wait(f"DROP TABLE IF EXISTS {settings.dataset('raw')}.{entity.table}")
+        self.client.query_and_wait(str(CreateTable(table).compile(dialect=BigQueryDialect())))
         states.forget(self.settings, entity)
 
     def reader(self) -> RestReader:
@@ -112,7 +112,7 @@ class Syncs:
         table = f"{self.settings.dataset('raw')}.{self.entity.table}"
         return [
             dict(row)
-            for row in self.client.query(f"SELECT * FROM {table} WHERE {where} ORDER BY id").result()
+            for row in self.client.query_and_wait(f"SELECT * FROM {table} WHERE {where} ORDER BY id")
         ]
 
 

@@ -56,10 +56,10 @@ class Syncs(Syncs):
         return self.synced(LEDGER, "full", self.reader(columns), share)
 
     def rows(self, is_there: bool = True) -> list[tuple[Any, ...]]:
-        found = self.client.query(
+        found = self.client.query_and_wait(
             f"SELECT date, category, amount FROM {self.settings.dataset('raw')}.{LEDGER.table} "
             f"WHERE (_deleted_at IS NULL) = {is_there} ORDER BY date, amount, category"
-        ).result()
+        )
         return [tuple(row.values()) for row in found]
 
 
@@ -131,7 +131,7 @@ def test_a_renamed_column_stops_and_can_be_named(syncs: Syncs) -> None:
     assert len(syncs.rows()) == 5
     assert syncs.run("amount=Betrag") == Counts(5)
     sql = f"SELECT change, name_before, name_after FROM {syncs.settings.dataset('ops')}.schema_changes ORDER BY 1, 2, 3"
-    assert len(list(syncs.client.query(sql).result())) == 5
+    assert len(list(syncs.client.query_and_wait(sql))) == 5
 
 
 def test_a_tab_that_was_emptied_or_is_gone_leaves_its_rows(syncs: Syncs) -> None:

@@ -52,7 +52,7 @@ class Syncs(Syncs):
 
     def rows(self, where: str = "TRUE") -> list[dict[str, Any]]:
         table = f"{self.settings.dataset('raw')}.{TIMES.table}"
-        found = self.client.query(f"SELECT * FROM {table} WHERE {where} ORDER BY CAST(id AS INT64)").result()
+        found = self.client.query_and_wait(f"SELECT * FROM {table} WHERE {where} ORDER BY CAST(id AS INT64)")
         return [dict(row) for row in found]
 
 

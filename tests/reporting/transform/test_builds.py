@@ -55,7 +55,7 @@ class Warehouse:
 def warehouse(current_warehouse: tuple[bigquery.Client, Settings]) -> Warehouse:
     client, settings = current_warehouse
     for name in ("sync_runs", "dbt_builds"):
-        client.query(f"DELETE FROM {settings.dataset('ops')}.{name} WHERE TRUE").result()
+        client.query_and_wait(f"DELETE FROM {settings.dataset('ops')}.{name} WHERE TRUE")
     return Warehouse(client, settings)
 
 
@@ -89,9 +89,9 @@ def test_a_build_takes_in_what_no_successful_one_has(warehouse: Warehouse) -> No
     warehouse.record(again)
     warehouse.record(again)
     assert not warehouse.plan().is_needed
-    rows = warehouse.client.query(
+    rows = warehouse.client.query_and_wait(
         f"SELECT COUNT(*) AS n FROM `{warehouse.settings.dataset('ops')}.dbt_builds`"
-    ).result()
+    )
     assert next(iter(rows))["n"] == 2
 
 

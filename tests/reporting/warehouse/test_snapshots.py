@@ -28,11 +28,11 @@ class FakeClient:
         self.tables: list[str] = []
         self.deleted: list[str] = []
 
-    def query(self, sql: str, job_config: Any = None) -> Any:
+    def query_and_wait(self, sql: str, job_config: Any = None) -> Any:
         self.statements.append(sql)
         self.parameters += job_config.query_parameters if job_config else []
         found = [self.counts] if sql.startswith("SELECT COUNT") else self.rows
-        return SimpleNamespace(result=lambda **_: iter(found))
+        return iter(found)
 
     def list_tables(self, dataset: str) -> list[Any]:
         assert dataset == VAULT

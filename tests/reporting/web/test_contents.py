@@ -33,16 +33,16 @@ def test_every_table_belongs_to_a_pipeline() -> None:
 def test_rows_and_freshness_also_before_there_are_marts(client: bigquery.Client, settings: Settings) -> None:
     schema.upgrade(client, settings=settings)
     raw, ops = settings.dataset("raw"), settings.dataset("ops")
-    client.query(
+    client.query_and_wait(
         f"INSERT INTO {raw}.hubspot__deals (id, dealname, _payload) VALUES ('1', '=1+1', JSON '{{\"a\": 1}}'), ('2', 'x', NULL)"
-    ).result()
-    client.query(
+    )
+    client.query_and_wait(
         f"""
         INSERT INTO {ops}.sync_runs (run_id, source, entity, refresh, committed_at, cursor_at, is_complete)
         VALUES ('a', 'hubspot', 'deals', 'full', TIMESTAMP '2026-11-20 12:00:00+00', CURRENT_TIMESTAMP(), TRUE),
             ('b', 'hubspot', 'deals', 'replay', TIMESTAMP '2026-11-21 12:00:00+00', CURRENT_TIMESTAMP(), TRUE)
         """
-    ).result()
+    )
     found = contents.contents(client, settings)
     deals = found["raw_hubspot__deals"]
     assert [(table.name, table.row_count) for table in deals.tables] == [("hubspot__deals", 2)]

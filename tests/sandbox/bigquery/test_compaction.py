@@ -21,21 +21,21 @@ MOMENTS = 10
 
 
 def rows(client: bigquery.Client) -> list[tuple[int, int]]:
-    return [tuple(row.values()) for row in client.query("SELECT id, n FROM patches.t ORDER BY id").result()]
+    return [tuple(row.values()) for row in client.query_and_wait("SELECT id, n FROM patches.t ORDER BY id")]
 
 
 def fill(client: bigquery.Client) -> list[tuple[int, int]]:
     """Write in many statements of each kind, and return the rows that must stay."""
-    client.query("CREATE TABLE patches.t (id INT64, n INT64)").result()
+    client.query_and_wait("CREATE TABLE patches.t (id INT64, n INT64)")
     for number in range(ROWS):
-        client.query(f"INSERT INTO patches.t (id, n) VALUES ({number}, 0)").result()
+        client.query_and_wait(f"INSERT INTO patches.t (id, n) VALUES ({number}, 0)")
     for number in range(0, ROWS, 4):
-        client.query(
+        client.query_and_wait(
             f"MERGE patches.t T USING (SELECT {number} AS id UNION ALL SELECT {number + ROWS}) S ON T.id = S.id "
             "WHEN MATCHED THEN UPDATE SET n = T.n + 1 WHEN NOT MATCHED THEN INSERT (id, n) VALUES (S.id, 7)"
-        ).result()
-    client.query("DELETE FROM patches.t WHERE id = 1").result()
-    client.query("UPDATE patches.t SET n = 9 WHERE id = 2").result()
+        )
+    client.query_and_wait("DELETE FROM patches.t WHERE id = 1")
+    client.query_and_wait("UPDATE patches.t SET n = 9 WHERE id = 2")
     return rows(client)
 
 
@@ -80,7 +80,7 @@ def test_rows_survive_a_restart_in_fewer_files(tmp_path: Path, client_of: Client
         client = client_of(address)
         assert rows(client) == expected
         assert parquet_files(tmp_path) < before
-        client.query("INSERT INTO patches.t (id, n) VALUES (100, 1)").result()
+        client.query_and_wait("INSERT INTO patches.t (id, n) VALUES (100, 1)")
         assert rows(client) == [*expected, (100, 1)]
 
 
@@ -91,7 +91,7 @@ def test_a_folder_that_was_moved_has_every_row(tmp_path: Path, client_of: Client
     with server.running(tmp_path / "moved") as address:
         client = client_of(address)
         assert rows(client) == expected
-        client.query("INSERT INTO patches.t (id, n) VALUES (1000, 1)").result()
+        client.query_and_wait("INSERT INTO patches.t (id, n) VALUES (1000, 1)")
         assert rows(client) == [*expected, (1000, 1)]
     assert not (tmp_path / "before").exists()
 
@@ -99,28 +99,28 @@ def test_a_folder_that_was_moved_has_every_row(tmp_path: Path, client_of: Client
 def test_values_of_every_type_survive(tmp_path: Path, client_of: ClientOf) -> None:
     def read(client: bigquery.Client) -> list[tuple]:
         sql = "SELECT * REPLACE (TO_JSON_STRING(j) AS j) FROM patches.typed ORDER BY id"
-        return [tuple(row.values()) for row in client.query(sql).result()]
+        return [tuple(row.values()) for row in client.query_and_wait(sql)]
 
     with server.running(tmp_path) as address:
         client = client_of(address)
-        client.query(
+        client.query_and_wait(
             "CREATE TABLE patches.typed (id INT64 NOT NULL, s STRING, j JSON, a ARRAY<STRING>, "
             "r STRUCT<x STRING, y STRUCT<z FLOAT64>>, m NUMERIC, t TIMESTAMP, d DATE, b BYTES) "
             "PARTITION BY DATE(t) CLUSTER BY id"
-        ).result()
+        )
         for number in range(6):
-            client.query(
+            client.query_and_wait(
                 f"INSERT INTO patches.typed (id, s, j, a, r, m, t, d, b) VALUES ({number}, 'é😀', "
                 f"JSON '{{\"k\": [{number}, null]}}', ['x', 'y'], "
                 f"STRUCT('p' AS x, STRUCT({number}.5 AS z) AS y), NUMERIC '0.000000001', "
                 f"TIMESTAMP '2026-01-0{number + 1} 00:00:00.123456+00', DATE '2026-01-01', b'\\x00\\xff'), "
                 f"({number + 10}, NULL, NULL, [], NULL, NULL, NULL, NULL, NULL)"
-            ).result()
+            )
             if number == 2:
-                client.query("ALTER TABLE patches.typed ADD COLUMN later STRING").result()
-                client.query("UPDATE patches.typed SET later = 'l' WHERE id < 2").result()
+                client.query_and_wait("ALTER TABLE patches.typed ADD COLUMN later STRING")
+                client.query_and_wait("UPDATE patches.typed SET later = 'l' WHERE id < 2")
             if number == 5:
-                client.query("ALTER TABLE patches.typed DROP COLUMN d").result()
+                client.query_and_wait("ALTER TABLE patches.typed DROP COLUMN d")
         expected, schema = read(client), client.get_table("patches.typed").schema
     assert compaction(tmp_path, ALL_EXPIRED).wait(60) == 0
     with server.running(tmp_path) as address:

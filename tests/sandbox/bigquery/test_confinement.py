@@ -201,9 +201,9 @@ def test_the_next_start_stays_in_the_folder_whatever_a_catalog_names(tmp_path: P
     with server.running(folder) as local:
         client = connect(read_settings(local.variables))
         client.create_dataset("kept")
-        client.query("CREATE SCHEMA made", project="other-project").result()
+        client.query_and_wait("CREATE SCHEMA made", project="other-project")
         for number in range(3):
-            client.query(f"CREATE OR REPLACE TABLE kept.t AS SELECT {number} AS n").result()
+            client.query_and_wait(f"CREATE OR REPLACE TABLE kept.t AS SELECT {number} AS n")
     forge = (
         "import sys; from pathlib import Path; from sandbox.bigquery.confined import connect;"
         "c = connect(Path(sys.argv[1]) / 'data'); c.execute(f\"ATTACH '{sys.argv[1]}/data/local.ducklake' AS c\");"
@@ -218,7 +218,7 @@ def test_the_next_start_stays_in_the_folder_whatever_a_catalog_names(tmp_path: P
     )
     with server.running(folder) as local:
         client = connect(read_settings(local.variables))
-        assert [tuple(row.values()) for row in client.query("SELECT n FROM kept.t").result()] == [(2,)]
+        assert [tuple(row.values()) for row in client.query_and_wait("SELECT n FROM kept.t")] == [(2,)]
         # Every lake is attached again.
         assert "made" in {each.dataset_id for each in client.list_datasets("other-project")}
     assert outside.read_text() == "precious"
