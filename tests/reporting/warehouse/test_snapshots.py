@@ -34,6 +34,10 @@ class FakeClient:
         found = [self.counts] if sql.startswith("SELECT COUNT") else self.rows
         return iter(found)
 
+    def query(self, sql: str) -> Any:
+        """A job whose answer is read page by page."""
+        return SimpleNamespace(result=lambda page_size: self.query_and_wait(sql))
+
     def list_tables(self, dataset: str) -> list[Any]:
         assert dataset == VAULT
         return [SimpleNamespace(table_id=each) for each in self.tables]
