@@ -55,6 +55,10 @@ def test_every_category_is_a_text_column_of_a_mart(category: Category) -> None:
     assert contracts()[category.mart][category.column] == "string"
 
 
+def test_what_is_typed_by_hand_in_the_ledger_is_looked_at() -> None:
+    assert Category("cash_flow", "category", "the ledger in Google Sheets") in CATEGORIES
+
+
 @given(st.dictionaries(st.text("aeiouAEIOUäéü -_lmnr", max_size=9), st.integers(1, 500), max_size=25))
 def test_nothing_is_a_spelling_of_itself_or_of_two(values: dict[str, int]) -> None:
     found = spellings(values)

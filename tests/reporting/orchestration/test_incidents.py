@@ -112,6 +112,14 @@ def test_once_a_day_and_by_hand_more_is_looked_at() -> None:
     assert incidents.is_thorough("manual", settings, seven + timedelta(hours=5))
 
 
+def test_spellings_and_stamps_of_the_future_are_among_what_is_looked_at_once_a_day() -> None:
+    def names(*, thorough: bool) -> set[str]:
+        found = incidents.checks(SimpleNamespace(), read_settings({}), NOW, thorough=thorough)  # type: ignore[arg-type]
+        return {each.scope for each in found}
+
+    assert names(thorough=True) - names(thorough=False) >= {"categories/", "stamps/"}
+
+
 def test_what_is_dear_is_looked_at_and_what_is_not_stays_as_it_was(
     client: bigquery.Client, settings: Settings, web: receivers.Received, monkeypatch: pytest.MonkeyPatch
 ) -> None:
