@@ -1,7 +1,11 @@
-"""The Airflow plugin: adds the report, the page of pipelines, `/reporting/health`, and a guard that checks every request."""
+"""The Airflow plugin: adds the report, the page of pipelines, `/reporting/health`, and a guard that checks every request.
+
+In the scheduler it imports what tasks need.
+"""
 
 from airflow.plugins_manager import AirflowPlugin
 
+from reporting.orchestration import preload
 from reporting.web import guard, health, pipelines, site
 
 
@@ -15,6 +19,7 @@ class ReportingPlugin(AirflowPlugin):
         {"name": "pipelines", "app": pipelines.app(), "url_prefix": pipelines.PREFIX},
         {"name": "health", "app": health.app(), "url_prefix": health.PREFIX},
     ]
+    listeners = [preload]  # noqa: RUF012
     fastapi_root_middlewares = [{"name": "guard", "middleware": guard.Guard}]  # noqa: RUF012
     # Shown in a frame at /plugin/reporting. The address is relative, so that it also works if Airflow runs below a path.
     external_views = [  # noqa: RUF012

@@ -50,18 +50,23 @@ def secrets_of(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """The ways in which a secret may appear in a text: as it is, encoded in an address, in JSON, or line by line."""
-    yield secret
-    # A variable may hold bytes that are not text; that must not stop the other secrets from being hidden.
-    yield quote(secret, safe="", errors="surrogatepass")
-    yield quote_plus(secret, errors="surrogatepass")
-    yield json.dumps(secret)[1:-1]
+    """The ways in which a secret may appear in a text: as it is, encoded in an address, or in JSON.
+
+    A key is hidden line by line, however the lines are joined. Its form as a whole would hide no more, and Airflow compiles all
+    that it hides anew with each secret, in each task.
+    """
+    parts = [secret]
     if PEM.search(secret):
-        lines = secret.replace("\\n", "\n").splitlines()
-        yield "\n".join(lines)
-        yield "\\n".join(lines)
+        # In JSON within JSON the end of a line is escaped twice.
+        lines = [line.strip(" \t\\") for line in secret.replace("\\n", "\n").splitlines()]
         # The first and last line are the same in every key, so they are no secret.
-        yield from (line.strip() for line in lines if line.strip() and not line.startswith("-----"))
+        parts = [line for line in lines if line and not line.startswith("-----")] or parts
+    for part in parts:
+        yield part
+        # A variable may hold bytes that are not text; that must not stop the other secrets from being hidden.
+        yield quote(part, safe="", errors="surrogatepass")
+        yield quote_plus(part, errors="surrogatepass")
+        yield json.dumps(part)[1:-1]
 
 
 def _inner(value: str) -> Iterator[str]:

@@ -89,14 +89,15 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("CLOUDSDK_CONFIG", "/nonexistent")
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
     try:
-        yield _connection(f"{address}/token")
+        yield service_account(f"{address}/token")
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def _connection(token_uri: str) -> str:
+def service_account(token_uri: str) -> str:
+    """A connection to Google with a key that was made for the test."""
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     key = {
         "type": "service_account",

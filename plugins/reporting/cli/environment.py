@@ -29,8 +29,8 @@ def main(
     variables = configuration.read_owner_file(configuration.owner_file())
     with ExitStack() as stack:
         state = stack.enter_context(configuration.state_folder(data.resolve()))
-        found = installation.without_local_bigquery(variables)
-        environment = configuration.airflow_environment(state, port, variables | found)
+        installation.require_warehouse(variables)
+        environment = configuration.airflow_environment(state, port, variables)
         prepared = processes.prepare(environment, state / "prepare.log")
     if prepared.password:
         print(f"Airflow's first user is admin, password {prepared.password}", file=sys.stderr)

@@ -40,7 +40,7 @@ def main(
         _say("The configuration is complete.")
         return 0
     environment = production.environment(os.environ, url, host)
-    environment |= installation.without_local_bigquery(environment)
+    installation.require_warehouse(environment)
     try:
         if worker:
             _make_folder(environment)

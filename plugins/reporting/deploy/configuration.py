@@ -6,7 +6,6 @@
 A variable in the environment takes precedence over the file.
 """
 
-import base64
 import fcntl
 import hmac
 import json
@@ -19,8 +18,6 @@ from typing import Any
 from urllib.parse import unquote
 
 from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from reporting.deploy.errors import CommandError
 from reporting.google_key import UNREADABLE, GoogleKey, key_of
@@ -233,25 +230,6 @@ def google_connection(user: Mapping[str, str], scopes: Sequence[str], host: str 
     extra = {"credential_config_file": json.dumps(dict(user)), "scope": ",".join(scopes)}
     connection = {"conn_type": "google_cloud_platform", "extra": extra}
     return json.dumps(connection | ({"host": host} if host else {}))
-
-
-def local_bigquery_connection(project: str) -> str:
-    """The Airflow connection `bigquery` for the local BigQuery.
-
-    The hook of the Alembic operator requires a service account's key, so a useless one is made. The local BigQuery does not
-    check signatures.
-    """
-    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    key = {
-        "type": "service_account",
-        "project_id": project,
-        "private_key_id": base64.b16encode(os.urandom(4)).decode(),
-        "private_key": private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
-        "client_email": f"local@{project}.invalid",
-        "token_uri": "http://127.0.0.1/token",
-    }
-    extra = {"project": project, "keyfile_dict": json.dumps(key)}
-    return json.dumps({"conn_type": "gcpbigquery", "extra": extra})
 
 
 def connection_fields(variable: str, value: str, advice: str) -> dict[str, Any]:

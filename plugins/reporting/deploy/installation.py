@@ -16,7 +16,6 @@ from reporting.deploy.airflow_api import AirflowApi
 from reporting.deploy.errors import CommandError
 from reporting.deploy.processes import LOOPBACK, Prepared
 from reporting.deploy.syncs import release_builds
-from reporting.local.bigquery import LocalBigQuery
 from reporting.local.bigquery import found as running_bigquery
 from reporting.local.bigquery import running as bigquery_running
 from reporting.local.serving import free_port
@@ -78,11 +77,10 @@ def warehouse_running(
     """
     given = dict(variables) | dict(os.environ)
     with ExitStack() as stack:
-        if given.get("BIGQUERY_EMULATOR_HOST") or given.get("REPORTING_BIGQUERY_PROJECT"):
-            found = without_local_bigquery(given)
-        elif is_shared and (local := running_bigquery(state / LOCAL_BIGQUERY)):
-            found = _led_to(local)
-        else:
+        found: dict[str, str] = {}
+        if is_shared and not is_configured(given) and (local := running_bigquery(state / LOCAL_BIGQUERY)):
+            found = local.variables
+        elif not is_configured(given):
             # Only one process may use the local files. A warehouse that runs elsewhere can be shared.
             stack.enter_context(configuration.state_folder(state))
             found = _warehouse(stack, state, given, console, _free(bigquery_port))
@@ -190,30 +188,26 @@ def _warehouse(
     stack: ExitStack, state: Path, given: Mapping[str, str], console: Console, port: int
 ) -> dict[str, str]:
     """The variables of the warehouse. Starts a local BigQuery if none is configured."""
-    if given.get("BIGQUERY_EMULATOR_HOST") or given.get("REPORTING_BIGQUERY_PROJECT"):
-        return without_local_bigquery(given)
+    if is_configured(given):
+        return {}
     processes.check_port(port, "the local BigQuery", "--bigquery-port")
     console.print("Starting the local BigQuery ...")
     try:
         local = stack.enter_context(bigquery_running(state / LOCAL_BIGQUERY, port))
     except RuntimeError as error:
         raise CommandError(str(error)) from None
-    return _led_to(local)
+    return local.variables
 
 
-def _led_to(local: LocalBigQuery) -> dict[str, str]:
-    connection = configuration.local_bigquery_connection("local")
-    return {**local.variables, "AIRFLOW_CONN_BIGQUERY": connection}
+def is_configured(variables: Mapping[str, str]) -> bool:
+    """Whether `variables` lead to a warehouse, so that no local one has to be started."""
+    return bool(variables.get("BIGQUERY_EMULATOR_HOST") or variables.get("REPORTING_BIGQUERY_PROJECT"))
 
 
-def without_local_bigquery(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a warehouse that exists already. Raises `CommandError` if none is configured."""
-    given = dict(variables) | dict(os.environ)
-    if given.get("BIGQUERY_EMULATOR_HOST"):
-        project = given.get("REPORTING_BIGQUERY_PROJECT", "local")
-        return {"AIRFLOW_CONN_BIGQUERY": configuration.local_bigquery_connection(project)}
-    if given.get("REPORTING_BIGQUERY_PROJECT"):
-        return {}
+def require_warehouse(variables: Mapping[str, str]) -> None:
+    """Raise `CommandError` if neither `variables` nor the environment lead to a warehouse."""
+    if is_configured(dict(variables) | dict(os.environ)):
+        return
     raise CommandError(
         "no warehouse is configured. Run script/connect bigquery, or use script/server, which starts a local one."
     )

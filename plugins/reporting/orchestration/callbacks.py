@@ -28,7 +28,7 @@ def hide_secrets(_: Mapping[str, Any]) -> None:
     # Not for the parser.
     from airflow.sdk.log import mask_secret
 
-    for secret in redaction.secrets_of():
+    for secret in redaction.ordered():
         mask_secret(secret)
 
 

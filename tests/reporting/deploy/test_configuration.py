@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from reporting.deploy import configuration
 from reporting.deploy.errors import CommandError
 from reporting.settings import METADATA_URL
+from tests.support import bucket
 
 
 def test_the_owners_file_is_private_and_keeps_what_it_held(tmp_path: Path) -> None:
@@ -228,8 +229,8 @@ def test_a_key_that_cannot_be_read_is_not_shown(extra: dict[str, object]) -> Non
 
 
 def test_a_good_key_gives_credentials_and_a_local_bigquery_needs_none() -> None:
-    variables = {"AIRFLOW_CONN_BIGQUERY": configuration.local_bigquery_connection("p")}
-    assert configuration.google_credentials(variables).service_account_email == "local@p.invalid"
+    variables = {"AIRFLOW_CONN_BIGQUERY": bucket.service_account("http://127.0.0.1/token")}
+    assert configuration.google_credentials(variables).service_account_email == bucket.ACCOUNT
     assert configuration.google_credentials(variables | {"BIGQUERY_EMULATOR_HOST": "http://x"}) is None
     assert configuration.google_credentials({}) is None
 
