@@ -171,7 +171,7 @@ def _check_backup(
     newer = newer_runs(client, settings, backup, copies)
     if newer and not discard_newer:
         raise NewerDataError(
-            f"{newer} loads have changed these tables since the backup of {backup.taken_at:%Y-%m-%d %H:%M} UTC, and their "
+            f"{newer:,} {'load has' if newer == 1 else 'loads have'} changed these tables since the backup of {backup.taken_at:%Y-%m-%d %H:%M} UTC, and their "
             "rows would be lost. Make a backup of now first (script/backup), then run it again with --discard-newer, or "
             "restore beside with --into."
         )

@@ -124,7 +124,7 @@ def test_each_date_comes_back_exactly_whatever_its_revision(vault: Vault) -> Non
     # And it goes on from there.
     vault.edit("p00004", "later")
     assert vault.run("changed").updated == 1
-    with pytest.raises(restore.NewerDataError, match=r"1 loads have changed .* --discard-newer"):
+    with pytest.raises(restore.NewerDataError, match=r"1 load has changed .* --discard-newer"):
         vault.restore(second)
 
 
