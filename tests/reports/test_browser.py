@@ -182,6 +182,17 @@ def test_a_long_table_opens_and_sorts_by_keyboard(window: Window) -> None:
     assert page.locator("#deals th[aria-sort=ascending]").inner_text() == "Amount"
 
 
+def test_a_search_says_what_it_filters(window: Window) -> None:
+    page = window.open("companies")
+    unfold(page, "#stages-figure")
+    drawn = page.locator("#stages-figure tbody").inner_text()
+    page.get_by_label("Search the tables").fill("website")
+    shown = page.locator("#deals tbody tr:visible th").all_inner_texts()
+    assert shown
+    assert all("Website" in each for each in shown)
+    assert page.locator("#stages-figure tbody").inner_text() == drawn
+
+
 def test_a_habit_is_chosen_and_its_years_are_there(window: Window) -> None:
     page = window.open("habits")
     page.locator("#all-habits").get_by_role("button", name="Water").click()

@@ -3,6 +3,7 @@
 from google.cloud import bigquery
 from rich.table import Table
 
+from reporting.reports.formats import count
 from reporting.settings import Settings
 
 
@@ -43,8 +44,8 @@ def relationships(client: bigquery.Client, settings: Settings) -> Table:
     for name in ("days ago", "usually every", "touches a year"):
         table.add_column(name, justify="right")
     for row in client.query(sql).result():
-        cadence = f"{row['cadence_days']:.0f} days"
-        days, touches = str(row["days_since_last_touch"]), str(row["touches_365_days"])
+        cadence = count(round(row["cadence_days"]), "day")
+        days, touches = f"{row['days_since_last_touch']:,}", f"{row['touches_365_days']:,}"
         table.add_row(row["full_name"], row["company_name"], row["last_touch_type"], days, cadence, touches)
     return table
 

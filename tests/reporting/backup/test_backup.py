@@ -134,6 +134,8 @@ def test_a_table_alone_brings_its_cursor(vault: Vault) -> None:
     kept = vault.content()
     vault.edit("p00003")
     vault.run("changed")
+    with pytest.raises(NoBackupError, match=r"Did you mean notion__daily_habits\?"):
+        vault.restore(made, "daily_habit")
     with pytest.raises(NoBackupError, match=r"has no nothing; it has .*raw\.notion__daily_habits"):
         vault.restore(made, "nothing")
     assert vault.restore(made, DAILY.table, discard_newer=True) == {RAW: 12}
