@@ -31,7 +31,7 @@ def run(name: str, command: Callable[[], int]) -> None:
         print(f"{name}: {error.filename}: {error.strerror}.", file=sys.stderr)
         code = 2
     except KeyboardInterrupt as end:
-        print(f"{name}: {end or 'ended'}.", file=sys.stderr)
+        print(f"{name}: {str(end) or 'ended'}.", file=sys.stderr)
         code = 130
     sys.exit(code)
 
