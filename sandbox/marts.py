@@ -39,6 +39,8 @@ EXPENSES = {
     "Travel": (0, 400),
     "Leisure": (20, 150),
 }
+# Project, and whether somebody pays for it.
+PROJECTS = {"Website": True, "Audit": True, "Office": False}
 STAGES = (
     ("Appointment scheduled", False, False),
     ("Qualified to buy", False, False),
@@ -97,6 +99,7 @@ class Sample:
             ("ops_dbt_results", self.dbt_results()),
             ("ops_table_profiles", self.profiles()),
             ("cash_flow", self.cash_flow()),
+            ("worked_hours", self.worked_hours()),
         ):
             fill(client, dataset, name, rows)
 
@@ -137,7 +140,7 @@ class Sample:
         """One row per person."""
         for number in range(self.people):
             dice = random.Random(f"{self.seed}:person {number}")
-            cadence = round(dice.lognormvariate(3, 0.8), 1) if dice.random() < 0.6 else None
+            cadence = round(min(dice.lognormvariate(3, 0.8), 73), 1) if dice.random() < 0.6 else None
             days = int((cadence or 60) * dice.lognormvariate(-0.2, 0.9)) if dice.random() < 0.9 else None
             is_planned = dice.random() < 0.15
             born = date(1950 + dice.randrange(50), 1 + dice.randrange(12), 1 + dice.randrange(28))
@@ -333,6 +336,20 @@ class Sample:
                     "net": str(earned - expense),
                     "entries_count": 1 + expense // 60,
                     "balance": str(balance),
+                }
+
+    def worked_hours(self) -> Iterator[Row]:
+        """One row per week and project of half a year."""
+        monday = self.today - timedelta(days=self.today.weekday())
+        for back in range(26):
+            for name, is_billable in PROJECTS.items():
+                hours = random.Random(f"{self.seed}:{back}:{name}").randrange(2, 16)
+                yield {
+                    "week_on": monday - timedelta(weeks=back),
+                    "project": name,
+                    "hours": str(hours),
+                    "billable_hours": str(hours if is_billable else 0),
+                    "entries_count": hours,
                 }
 
 

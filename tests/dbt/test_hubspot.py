@@ -109,6 +109,16 @@ def crm() -> Raw:
                 "hs_email_direction": "EMAIL",
                 "hs_email_status": "SENT",
             },
+            "44": {
+                "hs_timestamp": "2026-05-04T08:00:00Z",
+                "hs_email_direction": "EMAIL",
+                "hs_email_status": "SENT",
+            },
+            "45": {
+                "hs_timestamp": "2026-05-20T08:00:00Z",
+                "hs_email_direction": "EMAIL",
+                "hs_email_status": "SENT",
+            },
         },
         "meetings": {
             "50": {
@@ -173,6 +183,8 @@ def crm() -> Raw:
         ("emails", "40", "companies", "11", 186),
         *(("emails", email, "contacts", "4", 198) for email in ("41", "42", "43")),
         ("emails", "41", "contacts", "6", 198),
+        ("emails", "44", "contacts", "1", 198),
+        ("emails", "45", "contacts", "1", 198),
         ("meetings", "50", "contacts", "1", 200),
         ("meetings", "51", "contacts", "4", 200),
         ("notes", "60", "contacts", "4", 202),
@@ -303,10 +315,12 @@ class Answers:
         found = {}
         for key in self.living("companies"):
             deals = [deal for deal in self.deals().values() if deal["company_id"] == key]
+            employees = set(self.ends("companies", key, "contacts"))
             at = [
                 each["occurred_at"]
                 for each in self.engagements().values()
-                if key in each["company_ids"] and each["occurred_at"] <= NOW
+                if (key in each["company_ids"] or employees & set(each["contact_ids"]))
+                and each["occurred_at"] <= NOW
             ]
             found[key] = {
                 "contacts_count": len(self.ends("companies", key, "contacts")),
@@ -326,7 +340,7 @@ class Answers:
             gaps = [
                 later - earlier for earlier, later in pairwise(sorted({age for age in ages if age < 365}))
             ]
-            cadence = median(gaps) if len(gaps) >= 2 else None
+            cadence = median(gaps) if len(gaps) >= 4 else None
             planned = [
                 each
                 for each in took_part
@@ -473,8 +487,11 @@ def test_the_marts_are_what_python_makes_of_the_same_records(story: Story) -> No
     assert answers["contacts"]["1"]["company_id"] == "10"
     assert answers["engagements"]["calls:30"]["contact_ids"] == ["1"]
     assert answers["engagements"]["calls:30"]["deal_ids"] == ["20"]
-    assert answers["relationships"]["1"]["cadence_days"] == 14.5
-    assert answers["relationships"]["4"]["cadence_days"] == 17
+    assert answers["relationships"]["1"]["cadence_days"] == 14
+    # Four days with a touch are no rhythm.
+    assert answers["relationships"]["4"]["cadence_days"] is None
+    # Nothing names company 12 itself, but its contacts were met.
+    assert answers["companies"]["12"]["last_engagement_at"] == datetime(2026, 6, 30, 9, tzinfo=UTC)
     assert answers["companies"]["10"]["won_amount"] == 250
 
 
@@ -566,7 +583,7 @@ def test_the_bill_is_of_the_nodes_that_dbt_runs(sample_warehouse: Crm, story: St
         (("notion.daily_habits",), 270),
         (("google.contacts",), 330),
         (("google_sheets.ledger",), 60),
-        ((), 1680),
+        ((), 1700),
     ],
 )
 def test_a_build_costs_no_more_than_it_did(

@@ -61,6 +61,7 @@ def test_connect_doctor_and_syncs_from_an_empty_folder_each(
 
         done = run("connect", "notion", answers="ntn_own\n\n\nnone\n\nEurope/Berlin\n")
         assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stderr == ""
         assert config.stat().st_mode & 0o777 == 0o600
         assert "ntn_own" not in done.stdout + done.stderr
         doctor = run("doctor")
@@ -92,6 +93,7 @@ def test_connect_doctor_and_syncs_from_an_empty_folder_each(
             )
             # The report is made with the build of the day.
             assert (state / "site" / "index.html").exists() is (number == 0)
+            assert (f"Report: {state / 'site' / 'index.html'}" in done.stdout) is (number == 0)
             shutil.rmtree(state)
         # Nothing is new the second time, so nothing is inserted and nothing is built.
         assert results[0] == results[1]

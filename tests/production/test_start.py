@@ -168,7 +168,9 @@ def test_a_year_of_runs_is_cleaned_up(production: Production, cluster: postgres.
         return int(found[0])
 
     def clean(**conf: object) -> None:
-        Watch(api, Console(), give_up_on_retry=True).wait([(CLEANUP, api.trigger(CLEANUP, conf))], 120)
+        Watch(api, Console(), give_up_on_retry=True, logs=Path("logs")).wait(
+            [(CLEANUP, api.trigger(CLEANUP, conf))], 120
+        )
 
     assert left() >= 365 * 48
     clean()

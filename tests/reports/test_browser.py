@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ import pytest
 from google.cloud import bigquery
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from reporting.reports import formats
 from reporting.reports.build import PAGES, build
 from reporting.settings import Settings
 from sandbox.mart_tables import fill
@@ -42,6 +44,8 @@ LOW_CONTRAST = """() => {
     }
     return [...low];
 }"""
+CUT_TABLES = """() => [...document.querySelectorAll("table[id]")]
+    .filter((table) => table.scrollWidth > table.parentElement.clientWidth).map((table) => table.id)"""
 NAMES = ("index", *(page.name for page in PAGES))
 ENGAGEMENTS = 1_000
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
@@ -123,7 +127,9 @@ def test_every_page_is_drawn(chromium: Browser, site: Path, size: dict[str, int]
             assert colours > 10, f"{name}, chart {place}"
             assert charts.nth(place).get_attribute("aria-label")
         assert page.evaluate(LOW_CONTRAST) == [], name
-        # Tables scroll within themselves, and never the page.
+        # No table is cut: on a phone wide ones are cards.
+        assert page.evaluate(CUT_TABLES) == [], name
+        # Whatever scrolls does so within itself, and never the page.
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         page.close()
     context.close()
@@ -176,6 +182,17 @@ def test_a_long_table_opens_and_sorts_by_keyboard(window: Window) -> None:
     assert page.locator("#deals th[aria-sort=ascending]").inner_text() == "Amount"
 
 
+def test_a_search_says_what_it_filters(window: Window) -> None:
+    page = window.open("companies")
+    unfold(page, "#stages-figure")
+    drawn = page.locator("#stages-figure tbody").inner_text()
+    page.get_by_label("Search the tables").fill("website")
+    shown = page.locator("#deals tbody tr:visible th").all_inner_texts()
+    assert shown
+    assert all("Website" in each for each in shown)
+    assert page.locator("#stages-figure tbody").inner_text() == drawn
+
+
 def test_a_habit_is_chosen_and_its_years_are_there(window: Window) -> None:
     page = window.open("habits")
     page.locator("#all-habits").get_by_role("button", name="Water").click()
@@ -213,6 +230,89 @@ def test_engagements_are_added_up_by_month_and_owner(window: Window) -> None:
     assert all(parts)
 
 
+def test_what_is_green_in_a_calendar_is_done(window: Window) -> None:
+    page = window.open("habits")
+    page.locator("#all-habits").get_by_role("button", name="Steps").click()
+    found = page.evaluate("""() => {
+        const { series, visualMap } = echarts.getInstanceByDom(document.getElementById("calendar")).getOption();
+        const habit = Report.data.habits.find((each) => each.name === "Steps");
+        const colours = {};
+        for (const [, shade, place] of series.flatMap((each) => each.data)) {
+            const amount = habit.amounts[place];
+            const kind = habit.marks[place] + (habit.marks[place] === "m" ? (amount ? " some" : " none") : "");
+            (colours[kind] ??= new Set()).add(visualMap[0].pieces[shade].color);
+        }
+        return Object.fromEntries(Object.entries(colours).map(([kind, each]) => [kind, [...each]]));
+    }""")
+    named = {
+        name: page.evaluate(f"getComputedStyle(document.documentElement).getPropertyValue('--{name}').trim()")
+        for name in ("heat-3", "short", "missed", "empty")
+    }
+    assert found.pop("o", [named["empty"]]) in ([named["empty"]], [named["heat-3"]])
+    assert found == {"c": [named["heat-3"]], "m some": [named["short"]], "m none": [named["missed"]]}
+
+
+AGES = [
+    timedelta(seconds=59),
+    timedelta(minutes=1),
+    timedelta(minutes=119),
+    timedelta(hours=2),
+    timedelta(hours=47),
+    timedelta(hours=48),
+    timedelta(days=1234),
+]
+
+
+def test_times_are_told_by_the_clock_of_the_browser(window: Window) -> None:
+    page = window.context.new_page()
+    page.clock.set_fixed_time(NOW)
+    page.goto(f"file://{window.site}/health.html")
+    built_at = page.locator(".tile .value time")
+    assert built_at.get_attribute("datetime") == "2026-06-30T03:30:00+00:00"
+    for age in AGES:
+        page.clock.set_fixed_time(NOW + age)
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        assert built_at.inner_text() == f"{formats.span(age)} ago"
+    assert built_at.get_attribute("title") == "30 Jun 2026, 05:30"
+
+
+def test_an_old_report_says_so_and_nothing_on_it_is_green(window: Window) -> None:
+    page = window.context.new_page()
+    colour = "each => getComputedStyle(each).color"
+    page.clock.set_fixed_time(NOW + timedelta(hours=36))
+    page.goto(f"file://{window.site}/health.html")
+    fresh = page.locator(".chip.good").first
+    assert page.locator("#old").is_hidden()
+    muted = page.locator(".as-of").evaluate(colour)
+    assert fresh.evaluate(colour) != muted
+    page.clock.set_fixed_time(NOW + timedelta(hours=36, seconds=1))
+    page.reload()
+    assert page.locator("#old").inner_text().startswith("This report is 36 hours old.")
+    assert fresh.evaluate(colour) == muted
+    page.clock.set_fixed_time(NOW + timedelta(days=21))
+    page.goto(f"file://{window.site}/index.html")
+    assert page.locator("#old").inner_text().startswith("This report is 21 days old.")
+    for good in page.locator(".tile.good .value").all():
+        assert good.evaluate(colour) == muted
+    assert page.evaluate(LOW_CONTRAST) == []
+
+
+def test_a_birthday_comes_and_goes_on_the_owners_days(window: Window) -> None:
+    page = window.context.new_page()
+    for at, expected in (
+        (NOW, "today"),
+        # The next day in Berlin, and not yet in UTC.
+        (NOW.replace(hour=22), "yesterday"),
+        (NOW - timedelta(days=1), "tomorrow"),
+        (NOW - timedelta(days=4), "in 4 days"),
+        (NOW + timedelta(days=21), "21 days ago"),
+    ):
+        page.clock.set_fixed_time(at)
+        page.goto(f"file://{window.site}/relationships.html")
+        row = page.locator("#birthday tbody tr", has_text=EVIL).first
+        assert row.locator("time").inner_text() == expected
+
+
 def test_light_and_dark_are_chosen_and_kept(window: Window) -> None:
     page = window.open("index")
     button = page.get_by_role("button", name="Theme")
@@ -233,4 +333,6 @@ def test_without_javascript_the_tables_are_there(chromium: Browser, site: Path) 
     context = chromium.new_context(java_script_enabled=False)
     page = Window(context, site).open("relationships")
     assert page.locator("#call tbody tr").first.is_visible()
+    page = Window(context, site).open("health")
+    assert page.locator(".tile .value time").inner_text() == "30 Jun 2026, 03:30 UTC"
     context.close()

@@ -37,6 +37,8 @@ def test_the_report_is_made_and_its_place_is_said(tmp_path: Path, capsys: pytest
 
 def test_without_marts_it_says_what_to_do(tmp_path: Path, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("REPORTING_DATASET_PREFIX", "nowhere_")
-    with pytest.raises(CommandError):
+    with pytest.raises(CommandError, match=r"The demo's data is in --data var/demo\.$") as caught:
         call("report", ["--data", str(tmp_path)])
+    assert str(caught.value).count("nowhere_marts") == 1
+    assert "Not found" not in str(caught.value)
     assert not (tmp_path / "site").exists()

@@ -35,7 +35,7 @@ class Spy:
         return self._client.query(sql, **options)
 
     def query_and_wait(self, sql: str, **options: Any) -> Any:
-        return self.query(sql, **options).result()
+        return self.query_and_wait(sql, **options)
 
 
 def declared(name: str) -> set[str]:

@@ -11,6 +11,7 @@ import pytest
 from reporting.reports import (
     companies,
     engagement,
+    formats,
     habits,
     health,
     money,
@@ -159,7 +160,7 @@ def test_whom_to_call_is_who_is_silent_without_a_plan_or_has_a_birthday(marts: M
     found = relationships.read(marts)
     assert found.people_count == 9
     assert [each.name for each in found.to_call()] == ["born today", "cold", "due"]
-    assert found.to_call()[0].reasons == ["birthday today, turns 40"]
+    assert found.to_call()[0].reasons == [f"birthday {formats.ahead(TODAY)}, turns 40"]
     assert found.to_call()[1].reasons == ["90 days of silence, usually every 10 days"]
     assert [each.name for each in found.going_cold()] == ["colder, and planned", "cold"]
     assert found.going_cold()[0].planned == "meeting on 3 Jul 2026"
@@ -168,7 +169,13 @@ def test_whom_to_call_is_who_is_silent_without_a_plan_or_has_a_birthday(marts: M
     assert (found.silences, found.unheard) == ((0, 2, 1, 0, 1, 0), 5)
     assert sum(found.silences) + found.unheard == found.people_count
     values = [tile.value for tile in found.tiles()]
-    assert values == ["3", "2", "1", "33%"]
+    assert values == ["3", "2", "1", "75%"]
+    # Who was never contacted is nobody with whom contact was lost.
+    assert found.tiles()[3].detail == "3 of 4 who were ever contacted"
+    assert found.lists()[1].lines[0] == (
+        "born today",
+        f"{formats.ahead(TODAY)}, 30 Jun 2026, turns 40",
+    )
     dots = found.payload()["dots"]
     assert [dot[0] for dot in dots] == ["colder, and planned", "cold", "due", "not yet due"]
 
@@ -223,15 +230,48 @@ def test_money_is_added_up_by_month_and_category(marts: Marts, hold: Fill) -> No
     assert [tile.value for tile in found.tiles()] == ["1,000", "3,010", "1,000", "67%"]
     assert found.lists()[0].lines == (("Rent", "900 · 90%"), ("Food", "100 · 10%"))
     payload = found.payload()
+    assert (payload["weeks"], payload["works"]) == ([], [])
     assert payload["months"][13] == "2026-06"
     assert sum(each[3] for each in payload["flows"]) == 999 + 900 + 100.5 + 10.5
+
+
+def work(week_on: date, project: str, hours: str, billable: str = "0") -> dict[str, Any]:
+    return {
+        "week_on": week_on,
+        "project": project,
+        "hours": hours,
+        "billable_hours": billable,
+        "entries_count": 1,
+    }
+
+
+def test_hours_are_shown_without_a_ledger(marts: Marts, hold: Fill) -> None:
+    hold("cash_flow")
+    hold(
+        "worked_hours",
+        work(date(2026, 6, 29), "Audit", "1.25", "1.25"),
+        work(date(2026, 6, 15), "Audit", "2"),
+        work(date(2026, 6, 15), "Website", "4", "3"),
+        # More than four weeks ago, half a year ago, and a year that was mistyped.
+        work(date(2026, 6, 1), "Website", "8", "8"),
+        work(date(2025, 12, 29), "Website", "16", "16"),
+        work(date(2226, 6, 1), "Website", "32", "32"),
+    )
+    found = money.read(marts)
+    hold("worked_hours")
+    assert found.weeks() == [date(2026, 6, 1) + timedelta(weeks=week) for week in range(5)]
+    assert found.projects() == ["Website", "Audit"]
+    [tile] = found.tiles()
+    assert (tile.label, tile.value, tile.detail) == ("Hours in 4 weeks", "7.2", "4.2 of them billable")
+    payload = found.payload()
+    assert payload["works"] == [[0, 0, 8.0, 8.0], [2, 1, 2.0, 0.0], [2, 0, 4.0, 3.0], [4, 1, 1.25, 1.25]]
 
 
 def test_without_a_sync_log_there_is_no_money(marts: Marts, hold: Fill) -> None:
     hold("cash_flow")
     found = money.read(marts)
     assert [tile.value for tile in found.tiles()] == ["none yet"]
-    assert found.payload() == {"months": [], "balances": [], "categories": [], "flows": []}
+    assert not any(found.payload().values())
     assert found.lists()[0].lines == ()
 
 
@@ -388,11 +428,56 @@ def test_health_is_what_the_sync_log_says(marts: Marts) -> None:
     assert [(each.entity, each.name) for each in found.changes] == [("notion.daily_habits", "Run → Läufe")]
     assert [tile.value for tile in found.tiles()] == [
         f"{len(ENTITIES) - 1} of {len(ENTITIES)}",
-        "3 hours ago",
+        formats.ago(NOW - timedelta(hours=3)),
         "6 days",
     ]
-    assert found.lists()[0].lines == (("hubspot.calls", "last complete run 5 days ago"),)
+    assert found.tiles()[2].detail == "without a complete run of an entity"
+    assert found.marts_at == found.built_at
+    assert found.lists()[0].lines == (
+        ("hubspot.calls", f"last complete run {formats.ago(calls.last_complete_at)}"),
+    )
     assert len(found.payload()["days"]) == health.DAYS
+
+
+@pytest.mark.parametrize(
+    ("backs", "value", "detail"),
+    [
+        ((0, 0), "\N{EN DASH}", "The first run was today."),
+        ((3, 3), "0 days", "Every entity was read every day since the first run on 27 Jun 2026."),
+        (
+            (40, 3),
+            "0 days",
+            "Every entity was read every day since its first run, which for the last of them was on 27 Jun 2026.",
+        ),
+        ((40, 29), "0 days", "Every entity was read every day."),
+    ],
+)
+def test_days_before_the_first_run_are_neither_missed_nor_read(
+    backs: tuple[int, int], value: str, detail: str
+) -> None:
+    reads = tuple(
+        health.Reads(
+            entity=entity,
+            status="fresh",
+            age=timedelta(),
+            last_complete_at=NOW,
+            last_full_refresh_at=None,
+            last_change_at=None,
+            first_on=TODAY - timedelta(days=back),
+            runs=1,
+            incomplete=0,
+            missed_days=0,
+            read=0,
+            inserted=0,
+            updated=0,
+            tombstoned=0,
+            rejected=0,
+        )
+        for entity, back in zip(ENTITIES, backs, strict=False)
+    )
+    found = health.Health(TODAY, reads, NOW, None, 0, NOW, (), ())
+    assert (found.tiles()[2].value, found.tiles()[2].detail) == (value, detail)
+    assert found.payload()["firsts"] == [max(0, 29 - back) for back in backs]
 
 
 def dag_run(dag_id: str, outcome: str, due_at: datetime, **values: Any) -> dict[str, Any]:
@@ -448,7 +533,10 @@ def test_pipelines_are_counted_by_how_their_runs_ended(marts: Marts, hold: Fill)
     assert found.notable_count == 4
     assert [tile.value for tile in found.tiles()] == ["71%", "1", "1", "1"]
     assert found.tiles()[0].trend[-2:] == (1.0, None)
-    assert found.lists()[0].lines == ((other, "failed, 2 days ago"), (other, "missing, 5 days ago"))
+    assert found.lists()[0].lines == (
+        (other, f"failed, {formats.ago(NOW - 2 * day)}"),
+        (other, f"missing, {formats.ago(NOW - 5 * day)}"),
+    )
     assert sum(runs for _, _, runs in found.payload()["runs"]) == 8
 
 
@@ -543,5 +631,5 @@ def test_quality_is_what_the_latest_profiles_say(marts: Marts, hold: Fill) -> No
         ("a.w", "more empty"),
     ]
     assert [tile.value for tile in found.tiles()] == ["20", "1", "2"]
-    assert found.lists()[0].lines[0] == ("b", "fewer rows, 24 hours ago")
+    assert found.lists()[0].lines[0] == ("b", f"fewer rows, {formats.ago(NOW - day)}")
     assert [len(each["rows"]) for each in found.payload()["tables"]] == [1, 3, 1]

@@ -124,10 +124,11 @@ def contents(name: str) -> dict[Page, Content]:
                     balance=Decimal("-9.5"),
                 ),
             ),
+            (money.Work(week_on=date(2026, 6, 29), project=name, hours=Decimal(2), billable=Decimal(1)),),
         ),
         health.PAGE: health.Health(TODAY, (), None, None, 0, NOW, (), ()),
-        pipelines.PAGE: pipelines.Pipelines(TODAY, NOW, (pipeline,), (), (notable,), 1, (node,)),
-        quality.PAGE: quality.Quality(NOW, (table,), (column,), (finding,)),
+        pipelines.PAGE: pipelines.Pipelines(TODAY, (pipeline,), (), (notable,), 1, (node,)),
+        quality.PAGE: quality.Quality((table,), (column,), (finding,)),
     }
 
 

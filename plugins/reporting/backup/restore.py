@@ -33,6 +33,7 @@ from reporting.backup.backup import (
 from reporting.backup.copies import Copy
 from reporting.ingest import states
 from reporting.ingest import suppression as purged
+from reporting.naming import nearest
 from reporting.settings import Settings
 from reporting.sources.registry import ENTITIES
 from reporting.warehouse import schema
@@ -79,6 +80,7 @@ def chosen_copies(backup: Backup, tables: Sequence[str]) -> list[Copy]:
     if unknown := sorted(set(tables) - by_name.keys() - short.keys()):
         raise NoBackupError(
             f"the backup {backup.backup_id} has no {', '.join(unknown)}; it has {', '.join(sorted(by_name))}."
+            f"{nearest(unknown[0], short)}"
         )
     wanted = {name if name in by_name else short[name] for name in tables} or set(by_name)
     # The order in which they are replaced.
@@ -171,7 +173,7 @@ def _check_backup(
     newer = newer_runs(client, settings, backup, copies)
     if newer and not discard_newer:
         raise NewerDataError(
-            f"{newer} loads have changed these tables since the backup of {backup.taken_at:%Y-%m-%d %H:%M} UTC, and their "
+            f"{newer:,} {'load has' if newer == 1 else 'loads have'} changed these tables since the backup of {backup.taken_at:%Y-%m-%d %H:%M} UTC, and their "
             "rows would be lost. Make a backup of now first (script/backup), then run it again with --discard-newer, or "
             "restore beside with --into."
         )

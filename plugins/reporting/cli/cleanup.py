@@ -23,8 +23,10 @@ from reporting.cli.command import LOCAL, Data, Yes
 from reporting.deploy import configuration, database, metadata
 from reporting.deploy.errors import CommandError, confirm, end_on_signals
 from reporting.deploy.installation import AIRFLOW_PORT
+from reporting.deploy.tables import print_table
 from reporting.monitoring import history
 from reporting.naming import DagId
+from reporting.reports import formats
 from reporting.settings import DATABASE_URL
 
 ADDRESS = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
@@ -71,7 +73,7 @@ def main(
     try:
         counts = history.count_runs(address, before, dag_ids, environment)
         counts["log files"] = sum(1 for _ in history.old_logs(logs, before, dag_ids))
-        console.print(_counts(counts, before, dag_ids))
+        print_table(console, _counts(counts, before, dag_ids))
         if not any(counts.values()):
             console.print("There is nothing to remove.")
             return 0
@@ -80,15 +82,15 @@ def main(
     except history.HistoryError as error:
         raise CommandError(str(error)) from None
     removed = history.clean_logs(logs, before, dag_ids)
-    console.print(f"They were removed, with {removed} log files.")
+    console.print(f"They were removed, with {formats.count(removed, 'log file')}.")
     return 0
 
 
 def _counts(counts: dict[str, int], before: datetime, dag_ids: list[str]) -> Table:
     of = ", ".join(dag_ids) or "every DAG"
-    shown = Table(title=f"Before {before:%Y-%m-%d %H:%M} UTC, of {of}", title_justify="left")
+    shown = Table(title=f"Before {before:%Y-%m-%d %H:%M} UTC, of {of}")
     shown.add_column("what")
     shown.add_column("rows", justify="right")
     for name, count in sorted(counts.items()):
-        shown.add_row(name, str(count))
+        shown.add_row(name, f"{count:,}")
     return shown

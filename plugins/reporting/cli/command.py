@@ -1,10 +1,12 @@
 """Shared code of the commands: makes a command from the function `main` of a module, and defines common options."""
 
 import json
+import re
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -12,6 +14,9 @@ from typer.core import TyperCommand
 from reporting.deploy.errors import CommandError
 from reporting.naming import nearest
 from reporting.settings import ROOT
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Commands change to the project's folder, but paths that the user types are relative to the folder where the user is.
 CALLER = Path.cwd()
@@ -83,6 +88,15 @@ def starting_with(words: Iterable[str]) -> Callable[[str], list[str]]:
     """A shell completion for an argument that must be one of `words`."""
     known = tuple(words)
     return lambda incomplete: [each for each in known if each.startswith(incomplete)]
+
+
+def print_steps(console: "Console", text: str) -> None:
+    """Print numbered steps; what does not fit in a line goes on below the step's first word."""
+    steps = re.sub(r"\n +", " ", text).splitlines()
+    for step in steps:
+        console.print(
+            textwrap.fill(step, console.width, subsequent_indent="   "), markup=False, soft_wrap=True
+        )
 
 
 def print_json(document: Any) -> None:

@@ -11,6 +11,7 @@ Examples:
 import getpass
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +19,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from reporting.cli.command import CALLER, one_of, starting_with
+from reporting.cli import google_login
+from reporting.cli.command import CALLER, one_of, print_steps, starting_with
 from reporting.deploy import checks, configuration
 from reporting.deploy.errors import CommandError
 from reporting.settings import Commands, is_timezone, read, read_settings
@@ -63,21 +65,21 @@ def main(
     try:
         if what == "bigquery":
             _bigquery(console, path)
+        elif SOURCES[what].is_login:
+            return google_login.main()
         else:
             _source(console, path, SOURCES[what])
     except EOFError:
         raise CommandError("the input ended before everything was answered; nothing was stored.") from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("nothing was stored") from None
     except SourceError as error:
         raise CommandError(f"{error} Nothing was stored.") from None
     return 0
 
 
 def _source(console: Console, path: Path, source: Source) -> None:
-    if source.is_login:
-        raise CommandError(
-            f"{source.title} is connected with a login, not with script/connect. {source.advice}"
-        )
-    console.print(getattr(source.checks, "STEPS", ""), markup=False)
+    print_steps(console, getattr(source.checks, "STEPS", ""))
     kept = configuration.read_owner_file(path)
     # Only set for a fake API.
     host = read(Commands).hosts.get(source.name)
@@ -99,7 +101,8 @@ def _source(console: Console, path: Path, source: Source) -> None:
 
 
 def _ask_token() -> str:
-    token = getpass.getpass("Token: ").strip()
+    # A token may also come through a pipe, where nobody sees what is typed.
+    token = (getpass.getpass("Token: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
     if not token:
         raise CommandError("no token was given; nothing was stored.")
     return token
@@ -120,7 +123,7 @@ def _machine_timezone() -> str:
 
 
 def _bigquery(console: Console, path: Path) -> None:
-    console.print(BIGQUERY_STEPS)
+    print_steps(console, BIGQUERY_STEPS)
     kept = configuration.read_owner_file(path)
     project = _ask("Project id", kept.get("REPORTING_BIGQUERY_PROJECT", ""))
     location = _ask(

@@ -24,6 +24,7 @@ from reporting.cli.command import BigQueryPort, Port
 from reporting.deploy import configuration, installation, processes, syncs
 from reporting.deploy.errors import CommandError, FailedError, end_on_signals
 from reporting.deploy.installation import AIRFLOW_PORT, BIGQUERY_PORT, Installation
+from reporting.deploy.tables import print_table
 from reporting.naming import DagId
 from reporting.reports.site import Site
 from reporting.settings import ROOT
@@ -144,10 +145,10 @@ def _variables(notion: str, hubspot: str, google: str, database: str) -> dict[st
 
 def _show(demo: Installation, console: Console, started_at: datetime, seconds: float) -> None:
     console.print()
-    console.print(syncs.sync_log_table(syncs.sync_log_lines(demo.client, demo.settings, started_at)))
+    print_table(console, syncs.sync_log_table(syncs.sync_log_lines(demo.client, demo.settings, started_at)))
     console.print()
     for look in (preview.habits, preview.people, preview.matches, preview.relationships, preview.birthdays):
-        console.print(look(demo.client, demo.settings))
+        print_table(console, look(demo.client, demo.settings))
         console.print()
     console.print(f"Report: {Site.of(demo.settings).first}", soft_wrap=True)
     console.print(

@@ -1,11 +1,12 @@
 """Checks each connection and says what is wrong and what to do.
 
-The exit code is 1 if something is wrong.
+A line begins with a check mark or a cross, with an exclamation mark if it is a warning, and with a dash if it is a note. The exit
+code is 1 if something is wrong.
 
 Examples:
 
     script/doctor
-    script/doctor --json
+    script/doctor --data var/demo --json
 """
 
 import os
@@ -14,7 +15,7 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from reporting.cli.command import Json, print_json
+from reporting.cli.command import LOCAL, Data, Json, print_json
 from reporting.deploy import checks, configuration
 from reporting.settings import SettingError, read_settings, unknown
 from reporting.sources.base import Finding
@@ -22,11 +23,13 @@ from reporting.sources.base import Finding
 
 def main(
     as_json: Json = False,
+    data: Data = LOCAL,
 ) -> int:
     """Print one line per finding. Returns 1 if something is wrong."""
     console = Console(highlight=False, stderr=as_json)
     path = configuration.owner_file()
-    variables = configuration.read_owner_file(path) | dict(os.environ)
+    given = configuration.read_owner_file(path) | dict(os.environ)
+    variables = {"REPORTING_STATE": str(data.resolve())} | given
     console.print(
         f"Configuration: {path}{'' if path.exists() else ' (does not exist)'}, and the environment.",
         soft_wrap=True,
@@ -52,6 +55,12 @@ def _show(console: Console, findings: Iterable[Finding]) -> list[Finding]:
     found = []
     for finding in findings:
         found.append(finding)
-        console.print(f" {'[green]✓[/]' if finding.is_well else '[red]✗[/]'} ", end="")
+        console.print(f" {_mark(finding)} ", end="")
         console.print(f"{finding.subject}: {finding.text}", markup=False, soft_wrap=True)
     return found
+
+
+def _mark(finding: Finding) -> str:
+    if not finding.is_well:
+        return "[red]✗[/]"
+    return {"note": "[dim]-[/]", "warning": "[yellow]![/]"}.get(finding.level, "[green]✓[/]")

@@ -28,6 +28,7 @@ from reporting.exports.export import Step, export, make_request
 from reporting.exports.formats import FORMATS
 from reporting.exports.marts import MARTS, ExportError
 from reporting.exports.placing import check
+from reporting.reports import formats
 
 
 def main(
@@ -80,7 +81,13 @@ def main(
         raise CommandError(str(error)) from None
     count = sum(each["row_count"] for each in manifest["marts"].values())
     seconds = time.monotonic() - begun_at
-    _say(console, f"{path}: {len(request.marts)} marts, {count:,} rows in {seconds:.1f} s.")
+    files = [path] if path.is_file() else [each for each in path.iterdir() if each.is_file()]
+    size = sum(each.stat().st_size for each in files)
+    _say(
+        console,
+        f"{path}: {formats.count(len(request.marts), 'mart')}, {formats.count(count, 'row')}, {_size(size)} "
+        f"in {seconds:.1f} s.",
+    )
     return 0
 
 
@@ -98,7 +105,8 @@ class _Shown:
         if step.is_done:
             self._progress.remove_task(self._task)
             self._task = None
-            _say(self._console, f"{step.mart}: {step.row_count:,} rows, {step.rate:,.0f} per second")
+            rows = formats.count(step.row_count, "row")
+            _say(self._console, f"{step.mart}: {rows}, {step.rate:,.0f} per second")
 
 
 @contextmanager
@@ -115,3 +123,10 @@ def _shown(console: Console) -> Iterator[_Shown]:
 
 def _say(console: Console, text: str) -> None:
     console.print(text, markup=False, soft_wrap=True)
+
+
+def _size(length: int) -> str:
+    """A number of bytes as `812 bytes`, `34.5 kB` or `1,204.0 MB`."""
+    if length < 1000:
+        return formats.count(length, "byte")
+    return f"{length / 1e3:.1f} kB" if length < 1e6 else f"{length / 1e6:,.1f} MB"

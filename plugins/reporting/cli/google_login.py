@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from reporting.cli.command import CALLER
+from reporting.cli.command import CALLER, print_steps
 from reporting.deploy import checks, configuration
 from reporting.deploy.errors import CommandError
 from reporting.settings import Commands, SettingError, read
@@ -66,7 +66,7 @@ def main(
     host = read(Commands).hosts.get("google")
     try:
         if not client:
-            console.print(STEPS)
+            print_steps(console, STEPS)
         chosen = _client(client or input("Path of the client's JSON, or its id: ").strip())
         scopes = configuration.google_scopes(kept | dict(os.environ))
         user = log_in(
@@ -83,6 +83,8 @@ def main(
         region = _region(kept)
     except EOFError:
         raise CommandError("the input ended before everything was answered; nothing was stored.") from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("nothing was stored") from None
     changes = {"AIRFLOW_CONN_GOOGLE": connection, "REPORTING_DEFAULT_REGION": region}
     configuration.write_owner_file(path, changes)
     console.print(

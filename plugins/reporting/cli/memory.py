@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reporting.deploy.errors import CommandError
+from reporting.deploy.tables import print_table
 from reporting.settings import ROOT
 
 PAUSE_SECONDS = 0.5
@@ -94,7 +95,7 @@ def watched(pid: int, pause: float = PAUSE_SECONDS) -> Iterator[Memory]:
 
 def table(memory: Memory) -> Table:
     """A table of the samples in MB."""
-    made = Table(title=f"Proportional memory in MB, {memory.samples} samples", title_justify="left")
+    made = Table(title=f"Proportional memory in MB, {memory.samples} samples")
     made.add_column("processes")
     made.add_column("now", justify="right")
     made.add_column("peak", justify="right")
@@ -118,7 +119,7 @@ def main(
         threading.Event().wait(seconds)
     if not memory.samples:
         raise CommandError(f"there is no process {pid}, or it belongs to another user.")
-    Console().print(table(memory))
+    print_table(Console(), table(memory))
     return 0
 
 

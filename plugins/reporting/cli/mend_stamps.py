@@ -14,6 +14,7 @@ from reporting.cli.command import LOCAL, BigQueryPort, Data, Yes
 from reporting.deploy import configuration, installation
 from reporting.deploy.errors import CommandError, confirm, end_on_signals
 from reporting.deploy.installation import BIGQUERY_PORT
+from reporting.deploy.tables import print_table
 from reporting.ingest import stamps
 
 
@@ -38,7 +39,7 @@ def main(
         if not found:
             console.print("No time in the warehouse lies in the future.")
             return 0
-        console.print(_table(found))
+        print_table(console, _table(found))
         confirm(yes, f"Repair these times in {warehouse.settings.project}?")
         for each in found:
             stamps.mend(warehouse.client, warehouse.settings, each)
@@ -50,12 +51,12 @@ def main(
 
 
 def _table(found: list[stamps.Ahead]) -> Table:
-    table = Table(title="Times in the future", title_justify="left")
-    table.add_column("entity", overflow="fold")
+    table = Table(title="Times in the future")
+    table.add_column("entity")
     table.add_column("rows", justify="right")
     table.add_column("runs", justify="right")
     table.add_column("the latest (UTC)")
     for each in found:
-        counts = (str(each.row_count), str(each.run_count))
+        counts = (f"{each.row_count:,}", f"{each.run_count:,}")
         table.add_row(each.entity.table, *counts, f"{each.latest_at:%Y-%m-%d %H:%M}")
     return table

@@ -3,6 +3,7 @@
 from google.cloud import bigquery
 from rich.table import Table
 
+from reporting.reports.formats import count
 from reporting.settings import Settings
 
 
@@ -14,7 +15,7 @@ def habits(client: bigquery.Client, settings: Settings) -> Table:
         QUALIFY ROW_NUMBER() OVER (PARTITION BY habit_id, period ORDER BY month_on DESC) = 1
         ORDER BY period, habit LIMIT 20
     """
-    table = Table(title="marts.habit_metrics, the latest month of each habit", title_justify="left")
+    table = Table(title="marts.habit_metrics, the latest month of each habit")
     for name in ("habit", "period"):
         table.add_column(name)
     for name in ("rate", "streak", "longest", "target met"):
@@ -37,14 +38,14 @@ def relationships(client: bigquery.Client, settings: Settings) -> Table:
         WHERE is_going_cold
         ORDER BY days_since_last_touch DESC, person_id LIMIT 8
     """
-    table = Table(title="marts.relationships, those going cold", title_justify="left")
+    table = Table(title="marts.relationships, those going cold")
     for name in ("name", "company", "last touch"):
         table.add_column(name)
     for name in ("days ago", "usually every", "touches a year"):
         table.add_column(name, justify="right")
     for row in client.query_and_wait(sql):
-        cadence = f"{row['cadence_days']:.0f} days"
-        days, touches = str(row["days_since_last_touch"]), str(row["touches_365_days"])
+        cadence = count(round(row["cadence_days"]), "day")
+        days, touches = f"{row['days_since_last_touch']:,}", f"{row['touches_365_days']:,}"
         table.add_row(row["full_name"], row["company_name"], row["last_touch_type"], days, cadence, touches)
     return table
 
@@ -57,7 +58,7 @@ def birthdays(client: bigquery.Client, settings: Settings) -> Table:
         WHERE next_birthday_on IS NOT NULL
         ORDER BY next_birthday_on, person_id LIMIT 5
     """
-    table = Table(title="marts.relationships, the next birthdays", title_justify="left")
+    table = Table(title="marts.relationships, the next birthdays")
     for name in ("name", "birthday"):
         table.add_column(name)
     table.add_column("turns", justify="right")
@@ -75,7 +76,7 @@ def people(client: bigquery.Client, settings: Settings) -> Table:
         FROM `{settings.dataset("marts")}.people`
         GROUP BY sources ORDER BY sources
     """
-    table = Table(title="marts.people, people by their sources", title_justify="left")
+    table = Table(title="marts.people, people by their sources")
     table.add_column("sources")
     for name in ("people", "records"):
         table.add_column(name, justify="right")
@@ -97,7 +98,7 @@ def matches(client: bigquery.Client, settings: Settings) -> Table:
         ) <= 2
         ORDER BY is_match DESC, evidence, doubt, record_id
     """
-    table = Table(title="marts.people_matches, some pairs of each reason", title_justify="left")
+    table = Table(title="marts.people_matches, some pairs of each reason")
     for name in ("one person", "record", "other record", "because of"):
         table.add_column(name)
     table.add_column("such pairs", justify="right")

@@ -8,7 +8,9 @@ Example: script/purge-person ada@example.com hubspot:101
 """
 
 import os
+import re
 import subprocess
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
@@ -24,6 +26,7 @@ from reporting.cli.command import LOCAL, BigQueryPort, Data, Yes
 from reporting.deploy import configuration, installation
 from reporting.deploy.errors import CommandError, confirm, end_on_signals
 from reporting.deploy.installation import BIGQUERY_PORT, Warehouse
+from reporting.deploy.tables import print_table
 from reporting.ingest.landing import Landing
 from reporting.ingest.suppression import Matcher
 from reporting.privacy import Person
@@ -36,6 +39,8 @@ from reporting.warehouse.client import WarehouseError
 
 SHOWN = 20
 BUILD_SECONDS = 3600
+# A line of dbt's for a node that has ended, as in `12 of 39 OK created sql view model ...`.
+NODE_DONE = re.compile(r" \d+ of (\d+) (?!START)[A-Z]")
 # Only these are proof that data of the person is left, since other people may have the same name or number.
 PROVEN = ("e-mail", "key")
 
@@ -101,14 +106,14 @@ def _purge(
     landing = Landing.of(settings)
     erased = privacy.erase(client, settings, landing, backups, matcher, say=console.print)
     for place, count in sorted(erased.counts.items()):
-        console.print(f"  {count} from {place}", markup=False)
-    console.print("Rebuilding the marts ...")
-    problems = [*erased.problems, *_build(settings, dict(variables) | dict(os.environ))]
+        console.print(f"  {count:,} from {place}", markup=False)
+    console.print("Rebuilding the marts, which takes minutes ...")
+    problems = [*erased.problems, *_build(console, settings, dict(variables) | dict(os.environ))]
     problems += [] if problems else _report_anew(client, settings)
     console.print("Searching for what is left ...")
     left, unread = privacy.search(client, settings, landing, backups, identity, matcher)
     problems = list(dict.fromkeys((*problems, *unread)))
-    console.print(_left(left))
+    print_table(console, _left(left))
     proven = sum(counts.get(kind, 0) for counts in left.values() for kind in PROVEN)
     if backups is None:
         console.print(
@@ -142,23 +147,48 @@ def _allow_again(console: Console, warehouse: Warehouse, backups: Backups | None
     return 0
 
 
-def _build(settings: Settings, variables: Mapping[str, str]) -> list[str]:
-    """Build every model, since the marts must not keep rows that were erased in raw. Returns the nodes that failed."""
+def _build(console: Console, settings: Settings, variables: Mapping[str, str]) -> list[str]:
+    """Build every model, since the marts must not keep rows that were erased in raw, and show how far it is. Returns the nodes
+    that failed."""
     for layer in ("staging", "marts"):
         dbt.prepare(settings)
         with dbt.keyfile(configuration.google_key(variables)) as keyfile:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 dbt.build_command(settings, (f"tag:{layer}",)),
                 env=dbt.environment(settings, keyfile, variables),
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 text=True,
-                check=False,
-                timeout=BUILD_SECONDS,
             )
-        if done.returncode:
+            code = _watched(console, layer, process)
+        if code:
             failed = dbt.failures(settings) or ["dbt ended before it built anything"]
             return [f"the marts were not built: {each}" for each in failed]
     return []
+
+
+def _watched(console: Console, layer: str, process: subprocess.Popen[str]) -> int:
+    """The exit code of dbt, whose progress is shown: in a terminal in one line that changes, elsewhere a line per step of ten."""
+    overdue = threading.Timer(BUILD_SECONDS, process.kill)
+    overdue.start()
+    step = 0
+    try:
+        with console.status(f"  {layer} ...") as status:
+            for line in process.stdout or ():
+                if found := NODE_DONE.search(line):
+                    # Nodes end in another order than they began in.
+                    step += 1
+                    said = f"  {layer}: {step} of {found[1]}"
+                    status.update(said)
+                    if not console.is_terminal and (step % 10 == 0 or str(step) == found[1]):
+                        console.print(said)
+        return process.wait()
+    finally:
+        overdue.cancel()
+        # Ended by a signal, this leaves nothing that goes on to write.
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
 
 
 def _report_anew(client: bigquery.Client, settings: Settings) -> list[str]:
@@ -173,13 +203,13 @@ def _report_anew(client: bigquery.Client, settings: Settings) -> list[str]:
 
 
 def _show(console: Console, person: Person) -> None:
-    shown = Table(title="Rows to erase", title_justify="left")
+    shown = Table(title="Rows to erase")
     shown.add_column("raw table")
     shown.add_column("rows", justify="right")
-    shown.add_column("keys", overflow="fold")
+    shown.add_column("keys")
     for table, ids in sorted(person.rows.items()):
-        shown.add_row(table, str(len(ids)), _some(ids))
-    console.print(shown)
+        shown.add_row(table, f"{len(ids):,}", _some(ids))
+    print_table(console, shown)
     console.print(
         f"Addresses that only this person has: {_some(person.emails) or 'none'}", markup=False, soft_wrap=True
     )
@@ -203,14 +233,14 @@ def _some(found: frozenset[str]) -> str:
 
 
 def _left(left: Mapping[str, Mapping[str, int]]) -> Table:
-    shown = Table(title="Rows that still mention the person", title_justify="left")
+    shown = Table(title="Rows that still mention the person")
     shown.add_column("place")
     for kind in ("e-mail", "key", "phone", "name"):
         shown.add_column(kind, justify="right")
     for place, counts in sorted(left.items()):
-        shown.add_row(place, *(str(counts.get(kind, 0)) for kind in ("e-mail", "key", "phone", "name")))
+        shown.add_row(place, *(f"{counts.get(kind, 0):,}" for kind in ("e-mail", "key", "phone", "name")))
     totals = (
         sum(counts.get(kind, 0) for counts in left.values()) for kind in ("e-mail", "key", "phone", "name")
     )
-    shown.add_row("everywhere", *map(str, totals))
+    shown.add_row("everywhere", *(f"{total:,}" for total in totals))
     return shown

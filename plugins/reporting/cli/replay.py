@@ -1,7 +1,7 @@
 """Loads an earlier read again from the landing, without asking the source.
 
-Repeating it changes nothing. ENTITY is a raw table such as hubspot__contacts. RUN is the name of a folder in the landing; without
-it, the latest complete run with records is loaded.
+Repeating it changes nothing. ENTITY is a raw table such as hubspot__contacts, or a source such as hubspot for all of its tables. RUN
+is the name of a folder in the landing; without it, the latest complete run with records is loaded.
 
 Examples:
 
@@ -21,7 +21,8 @@ from reporting.cli import entities as named
 from reporting.cli.command import LOCAL, BigQueryPort, Data, print_json
 from reporting.deploy import configuration, installation
 from reporting.deploy.errors import CommandError, end_on_signals
-from reporting.deploy.installation import BIGQUERY_PORT
+from reporting.deploy.installation import BIGQUERY_PORT, Warehouse
+from reporting.deploy.tables import print_table
 from reporting.entity import Entity
 from reporting.ingest.landing import Landing, LandingError
 from reporting.ingest.replay import KeptRun, kept_run, kept_runs, replay
@@ -35,7 +36,8 @@ LISTED = 20
 
 def main(
     entity: Annotated[
-        Entity, typer.Argument(parser=named.parsed, autocompletion=named.completed, metavar="ENTITY")
+        named.Named,
+        typer.Argument(parser=named.parsed_all, autocompletion=named.completed_all, metavar="ENTITY"),
     ],
     run_id: Annotated[str | None, typer.Argument(metavar="RUN")] = None,
     everything: Annotated[bool, typer.Option("--all", help="every complete run, the oldest first")] = False,
@@ -60,35 +62,53 @@ def main(
         raise CommandError("RUN, --all and --list cannot be combined.")
     if as_json and not lists:
         raise CommandError("--json can only be used together with --list.")
+    if run_id and len(entity.entities) > 1:
+        raise CommandError("RUN belongs to one entity: name it instead of its source.")
     end_on_signals()
     console = Console(highlight=False, stderr=as_json)
     variables = configuration.read_owner_file(configuration.owner_file())
     state = data.resolve()
     if lists:
         landing = Landing.of(installation.settings_of(state, variables))
-        found = list(islice(kept_runs(landing, entity), LISTED))
+        found = {each: list(islice(kept_runs(landing, each), LISTED)) for each in entity.entities}
         if as_json:
-            print_json([_described(each) for each in found])
+            print_json([_described(each, run) for each, runs in found.items() for run in runs])
         else:
-            console.print(_listed(landing, entity, found))
+            for each, runs in found.items():
+                print_table(console, _listed(landing, each, runs))
         return 0
     with installation.warehouse_running(state, variables, console, bigquery_port=bigquery_port) as running:
         landing = Landing.of(running.settings)
-        chosen = _chosen(landing, entity, run_id, everything)
-        table = _runs(entity.table)
-        for name in ("read", "inserted", "updated", "tombstoned"):
-            table.add_column(name, justify="right")
+        # Looked up for all of them before anything is loaded.
+        chosen = {each: _chosen(landing, each, run_id, everything) for each in entity.entities}
+        if missing := [each.table for each, runs in chosen.items() if not runs]:
+            said = f"{landing.uri} has no complete run of {', '.join(missing)} with records"
+            if len(missing) == len(chosen):
+                raise CommandError(f"{said}, so there is nothing to load.")
+            console.print(f"{said}.", markup=False, soft_wrap=True)
         has_changes = False
-        for each in chosen:
-            counts = _load(running.client, running.settings, entity, landing, each, tombstone_share)
-            has_changes |= counts.has_changes
-            table.add_row(
-                each.run_id, *map(str, (counts.read, counts.inserted, counts.updated, counts.tombstoned))
-            )
-        console.print(table)
+        for each, runs in chosen.items():
+            has_changes |= bool(runs) and _replayed(console, running, each, runs, tombstone_share)
     if has_changes:
         console.print("The next build updates the marts. script/sync runs one.")
     return 0
+
+
+def _replayed(
+    console: Console, running: Warehouse, entity: Entity, runs: list[KeptRun], tombstone_share: float | None
+) -> bool:
+    """Load these runs, show what each changed, and return whether anything was changed."""
+    table = _runs(entity.table)
+    for name in ("read", "inserted", "updated", "tombstoned"):
+        table.add_column(name, justify="right")
+    landing, has_changes = Landing.of(running.settings), False
+    for each in runs:
+        counts = _load(running.client, running.settings, entity, landing, each, tombstone_share)
+        has_changes |= counts.has_changes
+        numbers = (counts.read, counts.inserted, counts.updated, counts.tombstoned)
+        table.add_row(each.run_id, *(f"{number:,}" for number in numbers))
+    print_table(console, table)
+    return has_changes
 
 
 def _load(
@@ -107,32 +127,29 @@ def _load(
 
 def _chosen(landing: Landing, entity: Entity, run_id: str | None, is_all: bool) -> list[KeptRun]:
     if run_id:
-        named = kept_run(landing, entity, run_id)
-        if named.manifest is None:
+        named_run = kept_run(landing, entity, run_id)
+        if named_run.manifest is None:
             raise CommandError(
                 f"{landing.uri} has no complete run '{run_id}' of {entity.table}. --list shows the runs."
             )
-        return [named]
+        return [named_run]
     # The latest first. Runs without records are left out, since they would change nothing.
     whole = (each for each in kept_runs(landing, entity) if each.row_count)
     chosen = list(whole if is_all else islice(whole, 1))
-    if not chosen:
-        raise CommandError(
-            f"{landing.uri} has no complete run of {entity.table} with records, so there is nothing to load."
-        )
     return chosen[::-1]
 
 
 def _runs(title: str) -> Table:
-    """A table whose first column is never shortened, since its values can be used as RUN."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("run", overflow="fold")
+    """A table whose first column has values that can be used as RUN."""
+    table = Table(title=title)
+    table.add_column("run")
     return table
 
 
-def _described(found: KeptRun) -> dict[str, Any]:
+def _described(entity: Entity, found: KeptRun) -> dict[str, Any]:
     manifest = found.manifest
     return {
+        "entity": entity.table,
         "run": found.run_id,
         "is_whole": manifest is not None,
         "began_at": manifest and manifest.started_at.isoformat(),
@@ -150,6 +167,6 @@ def _listed(landing: Landing, entity: Entity, found: list[KeptRun]) -> Table:
         if each.manifest is None:
             table.add_row(each.run_id, "interrupted", "", "")
         else:
-            counts = (str(each.manifest.record_count), str(each.manifest.tombstone_count))
+            counts = (f"{each.manifest.record_count:,}", f"{each.manifest.tombstone_count:,}")
             table.add_row(each.run_id, f"{each.manifest.started_at:%Y-%m-%d %H:%M:%S}", *counts)
     return table

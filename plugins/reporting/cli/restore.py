@@ -28,12 +28,19 @@ from reporting.cli.command import LOCAL, BigQueryPort, Data, Yes, print_json
 from reporting.deploy import configuration, installation, metadata
 from reporting.deploy.errors import CommandError, confirm, end_on_signals
 from reporting.deploy.installation import BIGQUERY_PORT, Warehouse
+from reporting.deploy.tables import print_table
+from reporting.reports.formats import count
 from reporting.settings import Settings
 from reporting.warehouse.client import WarehouseError
 
 NEXT = (
     "Next: rebuild everything (DAG mart_personal__models__full, or script/sync, which does so if nothing was built today), and "
     "fully refresh each source once (script/sync --full), which loads the changes since the backup."
+)
+
+NEXT_TO_IT = (
+    "The warehouse itself is as it was: the copies are in the datasets whose names begin with {prefix}. Next: look up what you "
+    "need in them, and delete these datasets when you are done; nothing else reads them."
 )
 
 
@@ -115,7 +122,7 @@ def _list(console: Console, warehouse: Warehouse, as_json: bool) -> int:
             ]
         )
     else:
-        console.print(_listed(found, warehouse.settings))
+        print_table(console, _listed(found, warehouse.settings))
     return 0
 
 
@@ -156,9 +163,11 @@ def _warehouse(
     backup = restore.choose(backups, until(at, settings.timezone) if at else None)
     copies = restore.chosen_copies(backup, tables)
     newer = restore.newer_runs(client, settings, backup, copies)
-    console.print(_plan(backup, [copy.table for copy in copies], settings))
+    print_table(console, _plan(backup, [copy.table for copy in copies], settings))
     if newer:
-        console.print(f"{newer} loads have changed these tables since then. Their rows will be lost.")
+        console.print(
+            f"{count(newer, 'load has', 'loads have')} changed these tables since then. Their rows will be lost."
+        )
     confirm(is_answered, f"Replace these tables in {settings.project} ({settings.dataset('raw')}, ...)?")
     done = restore.restore(
         client,
@@ -171,11 +180,13 @@ def _warehouse(
     )
     purged = sum(each.purged_count for each in done)
     console.print(
-        f"{len(done)} tables with {sum(each.row_count for each in done)} rows were restored, and compared with the backup."
+        f"{count(len(done), 'table')} with {count(sum(each.row_count for each in done), 'row')} "
+        f"{'was' if len(done) == 1 else 'were'} restored, and compared with the backup.",
+        soft_wrap=True,
     )
     if purged:
-        console.print(f"{purged} rows of people who were purged were left out.")
-    console.print(NEXT, soft_wrap=True)
+        console.print(f"Left out, since their people were purged: {count(purged, 'row')}.")
+    console.print(NEXT if into is None else NEXT_TO_IT.format(prefix=into), markup=False, soft_wrap=True)
     return 0
 
 
@@ -212,20 +223,20 @@ def until(text: str, timezone: str) -> datetime:
 
 def _plan(backup: Backup, tables: list[str], settings: Settings) -> Table:
     taken = backup.taken_at.astimezone(ZoneInfo(settings.timezone))
-    shown = Table(title=f"The backup of {taken:%Y-%m-%d %H:%M} ({backup.backup_id})", title_justify="left")
+    shown = Table(title=f"The backup of {taken:%Y-%m-%d %H:%M} ({backup.backup_id})")
     shown.add_column("table")
     shown.add_column("rows", justify="right")
     for copy in backup.copies:
         if copy.table in tables:
-            shown.add_row(copy.table, str(copy.row_count))
+            shown.add_row(copy.table, f"{copy.row_count:,}")
     return shown
 
 
 def _listed(backups: Mapping[str, Backup | None], settings: Settings) -> Table:
     zone = ZoneInfo(settings.timezone)
-    shown = Table(title=f"Backups in {settings.backup_uri}", title_justify="left")
+    shown = Table(title=f"Backups in {settings.backup_uri}")
     shown.add_column("taken")
-    shown.add_column("id", overflow="fold")
+    shown.add_column("id")
     shown.add_column("revision")
     shown.add_column("tables", justify="right")
     shown.add_column("rows", justify="right")
@@ -239,6 +250,6 @@ def _listed(backups: Mapping[str, Backup | None], settings: Settings) -> Table:
             backup.backup_id,
             backup.revision,
             str(len(backup.copies)),
-            str(backup.row_count),
+            f"{backup.row_count:,}",
         )
     return shown

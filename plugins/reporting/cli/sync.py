@@ -26,11 +26,13 @@ from reporting.cli.command import LOCAL, BigQueryPort, Data
 from reporting.deploy import configuration, installation, metadata, syncs
 from reporting.deploy.errors import CommandError, FailedError, end_on_signals
 from reporting.deploy.installation import AIRFLOW_PORT, BIGQUERY_PORT
+from reporting.deploy.tables import print_table
 from reporting.entity import Entity
 from reporting.ingest import states
 from reporting.ingest.extract import is_refreshed_lately
 from reporting.monitoring.runs import DAG as RUNS
 from reporting.naming import DagId
+from reporting.reports.site import FIRST, Site
 from reporting.settings import SWITCHED_OFF, Settings
 from reporting.sources.registry import ENTITIES
 from reporting.transform import builds
@@ -79,9 +81,12 @@ def main(
             seconds=minutes * 60,
             give_up_on_retry=False,
         )
-        console.print(
-            syncs.sync_log_table(syncs.sync_log_lines(running.client, running.settings, started_at))
+        print_table(
+            console, syncs.sync_log_table(syncs.sync_log_lines(running.client, running.settings, started_at))
         )
+        site = Site.of(running.settings)
+        if site.read(FIRST) is not None:
+            console.print(f"Report: {site.first}", markup=False, soft_wrap=True)
         console.print(f"Done in {time.monotonic() - begun:.0f} s.")
     if failures:
         raise FailedError(syncs.report_of(failures))

@@ -24,6 +24,7 @@ from reporting.cli.command import LOCAL, BigQueryPort, Data, Json, print_json
 from reporting.deploy import checks, configuration, installation
 from reporting.deploy.errors import CommandError, end_on_signals
 from reporting.deploy.installation import BIGQUERY_PORT, Warehouse
+from reporting.deploy.tables import print_table
 from reporting.entity import Entity
 from reporting.ingest.verify import KINDS, Verification, verify
 from reporting.sources.base import NotReadError, Reader, SourceError
@@ -68,7 +69,7 @@ def main(
     if as_json:
         print_json([_described(each) for each in found])
     else:
-        console.print(_table(found))
+        print_table(console, _table(found))
         for each in found:
             _show(console, each)
     return 0 if all(each.is_equal for each in found) else 1
@@ -123,7 +124,7 @@ def _table(found: list[Verification]) -> Table:
             sum(map(len, each.differences.values())),
             each.changed_count,
         )
-        table.add_row(each.entity.table, *map(str, counts))
+        table.add_row(each.entity.table, *(f"{count:,}" for count in counts))
     return table
 
 
@@ -132,16 +133,16 @@ def _show(console: Console, found: Verification) -> None:
         console.print(text, markup=False, soft_wrap=True)
 
     if found.gone:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(found.gone.items()))
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(found.gone.items()))
         say(f"{found.entity.table}: marked as gone: {reasons}.")
     for kind, ids in found.differences.items():
-        say(f"{found.entity.table}: {len(ids)} {KINDS[kind]}:")
+        say(f"{found.entity.table}: {len(ids):,} {KINDS[kind]}:")
         for each in ids[:SHOWN]:
             say(f"  {each}")
         if len(ids) > SHOWN:
-            say(f"  and {len(ids) - SHOWN} more")
+            say(f"  and {len(ids) - SHOWN:,} more")
     if found.late_count:
         say(
-            f"{found.entity.table}: {found.late_count} of these were modified after the last complete run; the next sync "
+            f"{found.entity.table}: {found.late_count:,} of these were modified after the last complete run; the next sync "
             "loads them."
         )

@@ -47,7 +47,7 @@ def check_source(source: Source, variables: Mapping[str, str]) -> Iterator[Findi
     """Check the connection of one source and the entities that are read with it."""
     connection = variables.get(variable_of(source))
     if not connection:
-        yield Finding(source.title, True, f"is not configured, so it is not read. {source.advice}")
+        yield Finding(source.title, True, f"is not configured, so it is not read. {source.advice}", "note")
         return
     try:
         token, host = token_of(connection, source)
@@ -89,7 +89,7 @@ def check_bigquery(variables: Mapping[str, str]) -> Iterator[Finding]:
         settings = read_settings(variables)
         if not settings.emulator_host and not variables.get("REPORTING_BIGQUERY_PROJECT"):
             yield Finding(
-                "BigQuery", True, "no Google project is configured: a local BigQuery keeps the data."
+                "BigQuery", True, "no Google project is configured: a local BigQuery keeps the data.", "note"
             )
             return
         client = connect(settings, configuration.google_credentials(variables))
@@ -203,6 +203,7 @@ def check_backup(variables: Mapping[str, str], now: datetime | None = None) -> I
             subject,
             True,
             "is not set, so there is no backup. Set it to a folder on another disk, or to a bucket.",
+            "warning",
         )
         return
     try:

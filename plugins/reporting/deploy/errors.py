@@ -30,8 +30,8 @@ def run(name: str, command: Callable[[], int]) -> None:
             raise
         print(f"{name}: {error.filename}: {error.strerror}.", file=sys.stderr)
         code = 2
-    except KeyboardInterrupt:
-        print(f"{name}: ended.", file=sys.stderr)
+    except KeyboardInterrupt as end:
+        print(f"{name}: {str(end) or 'ended'}.", file=sys.stderr)
         code = 130
     sys.exit(code)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from google.cloud import bigquery
 from rich.console import Console
@@ -58,13 +59,15 @@ class Failure:
 
 
 class Watch:
-    """Shows the state of runs while they go on, and waits for their end."""
+    """Shows the state of runs while they go on, and waits for their end. `logs` is the folder of Airflow's logs."""
 
-    def __init__(self, api: AirflowApi, console: Console, give_up_on_retry: bool) -> None:
+    def __init__(self, api: AirflowApi, console: Console, give_up_on_retry: bool, logs: Path) -> None:
         self._api = api
+        self._logs = logs
         self._console = console
         self._give_up_on_retry = give_up_on_retry
         self._states: dict[str, str] = {}
+        self._retried: set[tuple[str, str, str]] = set()
 
     def wait(self, runs: Iterable[tuple[str, str]], seconds: float) -> list[Failure]:
         """Wait for the end of every (DAG, run), whatever becomes of the others, and return what did not succeed."""
@@ -97,6 +100,11 @@ class Watch:
                 failures.append(self._failure(dag_id, run_id, [task.task_id for task in stopped]))
                 self._note(dag_id, "failed")
                 return True
+        for task in tasks:
+            if task.state == "up_for_retry":
+                self._say_why(dag_id, run_id, task.task_id)
+            else:
+                self._retried.discard((dag_id, run_id, task.task_id))
         if state in ENDED:
             self._note(dag_id, "skipped" if all(task.state == "skipped" for task in tasks) else state)
         else:
@@ -105,6 +113,21 @@ class Watch:
             ]
             self._note(dag_id, ", ".join(current) or state)
         return state in ENDED
+
+    def _say_why(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Say once for each try why a task is tried again, and where its log is."""
+        if (dag_id, run_id, task_id) in self._retried:
+            return
+        self._retried.add((dag_id, run_id, task_id))
+        [why] = self._failure(dag_id, run_id, [task_id]).said.strip().splitlines()[-1:] or [
+            "no reason was given"
+        ]
+        log = self._logs / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+        self._console.print(
+            f"  {dag_id}.{task_id} failed, and is tried again: {why}\n  Log: {log}",
+            markup=False,
+            soft_wrap=True,
+        )
 
     def _failure(self, dag_id: str, run_id: str, task_ids: Sequence[str]) -> Failure:
         if not task_ids:
@@ -154,7 +177,7 @@ def run_sync(
     and shown. Returns what did not succeed. Raises `CommandError` when Airflow itself is away.
     """
     started_at, begun = datetime.now(UTC), time.monotonic()
-    watch = Watch(api, console, give_up_on_retry)
+    watch = Watch(api, console, give_up_on_retry, settings.state / "logs")
     api.await_dags([*dag_ids, MART_CHANGED, MART_FULL, REPORT])
 
     def run(dag_ids: Sequence[str], share: float = 1.0) -> list[Failure]:
@@ -274,11 +297,11 @@ def sync_log_lines(client: bigquery.Client, settings: Settings, since: datetime)
 
 def sync_log_table(lines: Iterable[SyncLogLine]) -> Table:
     """The lines as a table for the terminal."""
-    table = Table(title="What this sync did", title_justify="left")
+    table = Table(title="What this sync did")
     table.add_column("entity")
     for name in ("read", "inserted", "updated", "tombstoned", "seconds"):
         table.add_column(name, justify="right")
     for line in lines:
         counts = (line.read, line.inserted, line.updated, line.tombstoned)
-        table.add_row(line.entity, *map(str, counts), f"{line.seconds:.1f}")
+        table.add_row(line.entity, *(f"{count:,}" for count in counts), f"{line.seconds:,.1f}")
     return table

@@ -43,6 +43,7 @@ MARTS = (
     Mart("deals", ("deal_id",), Time("created_at", "TIMESTAMP")),
     Mart("engagements", ("engagement_id",), Time("occurred_at", "TIMESTAMP")),
     Mart("cash_flow", ("month_on", "category"), Time("month_on", "DATE")),
+    Mart("worked_hours", ("week_on", "project"), Time("week_on", "DATE")),
     Mart("people", ("person_id",)),
     Mart("people_matches", ("record_id", "other_record_id", "evidence", "value")),
     Mart("relationships", ("person_id",)),

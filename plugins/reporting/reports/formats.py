@@ -1,7 +1,9 @@
 """Formats numbers, dates and durations for people."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+
+from markupsafe import Markup, escape
 
 NOTHING = "\N{EN DASH}"
 # `compact` shortens numbers from this one on.
@@ -80,6 +82,32 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def ahead(days: int) -> str:
-    """`today`, `tomorrow`, `in 5 days`."""
-    return {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
+def age(at: datetime | None) -> Markup:
+    """How long ago `at` was, as an element that says it by the reader's clock: `3 hours`. Without JavaScript it is the time."""
+    return _relative(at, "age")
+
+
+def ago(at: datetime | None) -> Markup:
+    """The same with a word more: `3 hours ago`."""
+    return _relative(at, "ago")
+
+
+def ahead(on: date) -> Markup:
+    """How far ahead a day is, as an element that says it by the reader's clock and the owner's time zone: `today`, `in 5 days`.
+
+    Without JavaScript it is the day."""
+    return Markup('<time datetime="{}" data-relative="ahead">{}</time>').format(on.isoformat(), day(on))
+
+
+def breakable(name: str) -> Markup:
+    """A name such as a DAG id, which may go on in another line after each `__`."""
+    return Markup("__<wbr>").join(name.split("__"))
+
+
+def _relative(at: datetime | None, kind: str) -> Markup:
+    if at is None:
+        return escape(NOTHING)
+    utc = at.astimezone(UTC)
+    return Markup('<time datetime="{}" data-relative="{}">{}, {:%H:%M} UTC</time>').format(
+        utc.isoformat(timespec="seconds"), kind, day(utc), utc
+    )

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
+
 from reporting.entity import Entity
 from reporting.ingest.freshness import COMPLETE_RUN, STALE_AFTER, Status, status
 from reporting.reports import formats
@@ -35,6 +37,7 @@ class Reads:
     last_complete_at: datetime | None
     last_full_refresh_at: datetime | None
     last_change_at: datetime | None
+    first_on: date | None
     runs: int
     incomplete: int
     missed_days: int
@@ -83,13 +86,14 @@ class Health:
         return [each for each in self.entities if each.last_complete_at or each.runs]
 
     @property
+    def first_day(self) -> date:
+        """The first of the days that the page shows."""
+        return self.today - timedelta(days=DAYS - 1)
+
+    @property
     def marts_at(self) -> datetime | None:
         """When the marts were last built, all or some of them."""
         return max((at for at in (self.built_at, self.changed_built_at) if at), default=None)
-
-    def age(self, at: datetime | None) -> timedelta | None:
-        """How long ago that was."""
-        return self.now - at if at else None
 
     def tiles(self) -> Sequence[Tile]:
         """How many sources are fresh, how old the marts are, and whether loads are missing in them."""
@@ -107,35 +111,44 @@ class Health:
         return Tile(
             "Fresh sources",
             f"{fresh} of {len(known)}",
-            f"oldest: {worst.name}, {formats.span(worst.age)}",
+            Markup("oldest: {}, {}").format(worst.name, formats.age(worst.last_complete_at)),
             tone,
         )
 
     def _marts(self) -> Tile:
-        age = self.age(self.marts_at)
-        if age is None:
+        if self.marts_at is None:
             return Tile("Marts built", "never", "", "bad")
         detail = "with everything that was loaded"
         tone: Tone = "good"
         if self.pending_runs:
             detail, tone = f"{formats.count(self.pending_runs, 'run')} not included yet", "warning"
-        if age > STALE_AFTER:
+        if self.now - self.marts_at > STALE_AFTER:
             tone = "bad"
-        return Tile("Marts built", f"{formats.span(age)} ago", detail, tone)
+        return Tile("Marts built", formats.ago(self.marts_at), detail, tone)
 
     def _missed(self, known: Sequence[Reads]) -> Tile:
         missed = sum(each.missed_days for each in known)
-        return Tile(
-            f"Missed in {DAYS} days",
-            formats.count(missed, "day"),
-            "days of an entity without a complete run" if missed else "Every entity was read every day.",
-            "warning" if missed else "good",
-        )
+        # Days before the first run of an entity are not missed, but nobody should take them for days on which it was read.
+        firsts = [each.first_on for each in known if each.first_on]
+        first, last = min(firsts), max(firsts)
+        since = ""
+        if self.first_day < first == last:
+            since = f" since the first run on {formats.day(first)}"
+        elif last > self.first_day:
+            since = f" since its first run, which for the last of them was on {formats.day(last)}"
+        label = f"Missed in {DAYS} days"
+        if first == self.today:
+            return Tile(label, formats.NOTHING, "The first run was today.")
+        if missed:
+            return Tile(
+                label, formats.count(missed, "day"), f"without a complete run of an entity{since}", "warning"
+            )
+        return Tile(label, formats.count(missed, "day"), f"Every entity was read every day{since}.", "good")
 
     def lists(self) -> Sequence[ShortList]:
         """The entities that are not fresh."""
         lines = tuple(
-            (each.name, f"last complete run {formats.span(each.age)} ago")
+            (each.name, Markup("last complete run {}").format(formats.ago(each.last_complete_at)))
             for each in self.known()
             if each.status in ("late", "stale")
         )
@@ -144,11 +157,13 @@ class Health:
 
     def payload(self) -> dict[str, Any]:
         """Complete runs and rows changed of each entity and day."""
-        first = self.today - timedelta(days=DAYS - 1)
+        first = self.first_day
         names = [each.name for each in self.known()]
         return {
             "days": [(first + timedelta(days=number)).isoformat() for number in range(DAYS)],
             "entities": names,
+            # The place of the first day on which it was read; earlier days are not drawn.
+            "firsts": [max(0, (each.first_on - first).days) if each.first_on else 0 for each in self.known()],
             "runs": [
                 [(day - first).days, names.index(name), runs, changed]
                 for name, day, runs, changed in self.days
@@ -264,6 +279,7 @@ def _reads(entity: Entity, row: Any, seen: set[date], marts: Marts) -> Reads:
         last_complete_at=last,
         last_full_refresh_at=row["last_full_refresh_at"] if row else None,
         last_change_at=row["last_change_at"] if row else None,
+        first_on=row["first_on"] if row else None,
         runs=row["runs"] if row else 0,
         incomplete=row["incomplete"] if row else 0,
         missed_days=missed,

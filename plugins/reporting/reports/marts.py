@@ -1,5 +1,6 @@
 """Gives pages access to the marts and the sync log, all with the same `now`."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -56,8 +57,9 @@ class Marts:
         try:
             return list(self.client.query_and_wait(sql))
         except NotFound as error:
-            said = (str(error.message) or "a table").splitlines()[0]
+            missing = re.search(r"(?:Dataset|Table) (?:[\w-]+[:.])?([\w.]+)", str(error.message))
             raise ReportError(
-                f"the marts are not built here yet ({said.rstrip('.')}). Run script/sync, which reads the sources and builds "
-                "them, or trigger mart_personal__models__full. The demo's warehouse is another one: --data var/demo."
+                f"the marts are not built here yet ({missing[1] if missing else 'a table'} is missing). Run script/sync, which "
+                "reads the sources and builds them, or trigger mart_personal__models__full. The demo's data is in --data "
+                "var/demo."
             ) from None

@@ -1,8 +1,8 @@
-"""The page of money: income and expenses by month and category."""
+"""The page of money: income and expenses by month and category, and the hours worked by week and project."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,8 @@ YEAR = 12
 # The charts do not show more months than this, so that a mistyped year does not stretch them.
 MONTHS = 120
 AHEAD = 12
+# The weeks for which hours are shown.
+WEEKS = 26
 LISTED = 5
 
 
@@ -30,6 +32,16 @@ class Flow:
     balance: Decimal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The hours of a project in one week; `week_on` is its first day."""
+
+    week_on: date
+    project: str
+    hours: Decimal
+    billable: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class Category:
     """The totals of a category in a year. `share` is its part of all expenses; None if there were none."""
@@ -42,10 +54,12 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """Every month and category that has entries, the earliest first."""
+    """Every month and category that has entries, and every week and project with hours in the last `WEEKS` weeks; the
+    earliest first."""
 
     today: date
     flows: tuple[Flow, ...]
+    works: tuple[Work, ...] = ()
 
     @property
     def this_month(self) -> date:
@@ -97,8 +111,9 @@ class Money:
 
     def tiles(self) -> Sequence[Tile]:
         """The balance, and the income and expenses of a year."""
+        worked = (self._worked(),) if self.works else ()
         if not self.flows:
-            return (Tile("Money", "none yet", "It comes from a ledger in Google Sheets."),)
+            return worked or (Tile("Money", "none yet", "It comes from a ledger in Google Sheets."),)
         year, balances = self.last_year(), self.balances()
         income = sum((each.income for each in year), Decimal(0))
         expense = sum((each.expense for each in year), Decimal(0))
@@ -115,7 +130,28 @@ class Money:
                 f"{formats.number(income - expense)} of {formats.number(income)}",
                 "plain" if saved is None else "good" if saved >= 0 else "bad",
             ),
+            *worked,
         )
+
+    def weeks(self) -> list[date]:
+        """All weeks from the first with hours to the last, including weeks without any."""
+        if not self.works:
+            return []
+        first, last = self.works[0].week_on, self.works[-1].week_on
+        return [first + timedelta(days=days) for days in range(0, (last - first).days + 1, 7)]
+
+    def projects(self) -> list[str]:
+        """The projects, the one with the most hours first."""
+        sums: dict[str, Decimal] = {}
+        for work in self.works:
+            sums[work.project] = sums.get(work.project, Decimal(0)) + work.hours
+        return sorted(sums, key=lambda name: (-sums[name], name))
+
+    def _worked(self) -> Tile:
+        recent = [work for work in self.works if work.week_on > self.today - timedelta(days=28)]
+        hours = sum((work.hours for work in recent), Decimal(0))
+        billable = sum((work.billable for work in recent), Decimal(0))
+        return Tile("Hours in 4 weeks", formats.number(hours), f"{formats.number(billable)} of them billable")
 
     def lists(self) -> Sequence[ShortList]:
         """The largest expenses of a year."""
@@ -127,7 +163,9 @@ class Money:
         return (ShortList("Largest expenses in 12 months", lines, "There were no expenses."),)
 
     def payload(self) -> dict[str, Any]:
-        """The months, the balance at the end of each, and one row per month and category, both given as indexes into lists."""
+        """The months, the balance at the end of each, and one row per month and category, both given as indexes into lists; and
+        the same of weeks, projects and their hours."""
+        weeks, projects = self.weeks(), self.projects()
         months, categories = self.months()[-MONTHS:], self.categories()
         places = {month_on: place for place, month_on in enumerate(months)}
         return {
@@ -144,6 +182,17 @@ class Money:
                 for flow in self.flows
                 if flow.month_on in places
             ],
+            "weeks": [week_on.isoformat() for week_on in weeks],
+            "projects": projects,
+            "works": [
+                [
+                    weeks.index(work.week_on),
+                    projects.index(work.project),
+                    round(float(work.hours), 2),
+                    round(float(work.billable), 2),
+                ]
+                for work in self.works
+            ],
         }
 
     def _whole_months(self, length: int) -> set[date]:
@@ -155,11 +204,18 @@ def _place(month_on: date) -> int:
 
 
 def read(marts: Marts) -> Money:
-    """Query the mart `cash_flow`."""
+    """Query the marts `cash_flow` and `worked_hours`."""
     rows = marts.rows(
         f"""
         SELECT month_on, category, income, expense, balance FROM {marts.mart("cash_flow")}
         ORDER BY month_on, category
+        """
+    )
+    works = marts.rows(
+        f"""
+        SELECT week_on, project, hours, billable_hours FROM {marts.mart("worked_hours")}
+        WHERE week_on > {marts.day(marts.today - timedelta(weeks=WEEKS))} AND week_on <= {marts.day(marts.today)}
+        ORDER BY week_on, project
         """
     )
     return Money(
@@ -173,6 +229,15 @@ def read(marts: Marts) -> Money:
                 balance=row["balance"],
             )
             for row in rows
+        ),
+        tuple(
+            Work(
+                week_on=row["week_on"],
+                project=row["project"],
+                hours=row["hours"],
+                billable=row["billable_hours"],
+            )
+            for row in works
         ),
     )
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from markupsafe import Markup
+
 from reporting.reports import formats
 from reporting.reports.marts import Marts
 from reporting.reports.page import MOST_ROWS, Page, ShortList, Tile, Tone
@@ -88,16 +90,11 @@ class Pipelines:
     """Every DAG by its name. `days` are [day, outcome, runs]; `notable` are the latest of `notable_count`."""
 
     today: date
-    now: datetime
     pipelines: tuple[Pipeline, ...]
     days: tuple[tuple[date, str, int], ...]
     notable: tuple[Notable, ...]
     notable_count: int
     nodes: tuple[Node, ...]
-
-    def age(self, at: datetime | None) -> timedelta | None:
-        """How long ago that was."""
-        return self.now - at if at else None
 
     def count(self, outcome: str) -> int:
         """How many runs of all DAGs had this outcome."""
@@ -150,7 +147,7 @@ class Pipelines:
     def lists(self) -> Sequence[ShortList]:
         """The latest runs that failed or did not start."""
         lines = tuple(
-            (each.dag_id, f"{each.what}, {formats.span(self.age(each.due_at))} ago")
+            (each.dag_id, Markup("{}, {}").format(each.what, formats.ago(each.due_at)))
             for each in self.notable
             if each.what in ("failed", "missing")
         )
@@ -213,7 +210,6 @@ def read(marts: Marts) -> Pipelines:
     )
     return Pipelines(
         today=marts.today,
-        now=marts.now,
         pipelines=tuple(_pipeline(row) for row in dags),
         days=tuple((row["day_on"], row["outcome"], row["run_count"]) for row in days),
         notable=tuple(

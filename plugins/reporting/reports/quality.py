@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from markupsafe import Markup
+
 from reporting.reports import formats
 from reporting.reports.marts import Marts
 from reporting.reports.page import MOST_ROWS, Page, ShortList, Tile
@@ -90,14 +92,9 @@ class Finding:
 class Quality:
     """The tables ordered by name, their columns ordered by name, and the findings of the last `FINDING_DAYS` days."""
 
-    now: datetime
     tables: tuple[Table, ...]
     columns: tuple[Column, ...]
     findings: tuple[Finding, ...]
-
-    def age(self, at: datetime) -> timedelta:
-        """How long ago that was."""
-        return self.now - at
 
     def names(self) -> list[str]:
         """The tables, for the filter."""
@@ -131,7 +128,7 @@ class Quality:
     def lists(self) -> Sequence[ShortList]:
         """The latest findings."""
         lines = tuple(
-            (each.name, f"{each.finding}, {formats.span(self.age(each.profiled_at))} ago")
+            (each.name, Markup("{}, {}").format(each.finding, formats.ago(each.profiled_at)))
             for each in self.findings[:SHORT]
         )
         empty = f"None in {FINDING_DAYS} days." if self.tables else "No table was profiled yet."
@@ -179,7 +176,6 @@ def read(marts: Marts) -> Quality:
         by_day.setdefault(row["table_name"], []).append((row["day_on"], row["row_count"]))
     first = {row["table_name"]: row for row in reversed(latest)}
     return Quality(
-        now=marts.now,
         tables=tuple(_table(first[name], columns, by_day.get(name, ())) for name in sorted(first)),
         columns=columns,
         findings=tuple(Finding(**dict(row)) for row in findings),

@@ -7,6 +7,8 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
+
 from reporting.reports import formats
 from reporting.reports.marts import Marts
 from reporting.reports.page import MOST_ROWS, Page, ShortList, Tile
@@ -63,12 +65,16 @@ class Person:
         return self.next_touch_on is None and (self.is_going_cold or self.overdue > 1)
 
     @property
+    def turns(self) -> str:
+        """The age at the next birthday, as the end of a sentence about it; empty if the year of birth is unknown."""
+        return f", turns {self.age}" if self.age else ""
+
+    @property
     def reasons(self) -> list[str]:
         """Why to call, the most pressing first."""
-        said = []
-        if self.is_birthday_near and self.days_to_birthday is not None:
-            turns = f", turns {self.age}" if self.age else ""
-            said.append(f"birthday {formats.ahead(self.days_to_birthday)}{turns}")
+        said: list[str] = []
+        if self.is_birthday_near and self.birthday_on is not None:
+            said.append(Markup("birthday {}{}").format(formats.ahead(self.birthday_on), self.turns))
         if self.is_due and self.days_since is not None:
             usual = f"usually every {formats.count(round(self.cadence_days or 0), 'day')}"
             said.append(f"{formats.count(self.days_since, 'day')} of silence, {usual}")
@@ -145,7 +151,7 @@ class Relationships:
         unplanned = sum(1 for person in cold if person.next_touch_on is None)
         near = [person for person in self.birthdays() if person.is_birthday_near]
         to_call = len(self.to_call())
-        recent = sum(self.silences[:3])
+        recent, ever = sum(self.silences[:3]), sum(self.silences)
         return (
             Tile("To call", f"{to_call:,}", "Longer silence than usual, or a birthday within a week"),
             Tile(
@@ -161,8 +167,8 @@ class Relationships:
             ),
             Tile(
                 "In touch within 3 months",
-                formats.percent(recent / self.people_count),
-                f"{recent:,} of {formats.count(self.people_count, 'person', 'people')}",
+                formats.percent(recent / ever if ever else None),
+                f"{recent:,} of {ever:,} who were ever contacted" if ever else "Nobody was ever contacted.",
             ),
         )
 
@@ -172,10 +178,12 @@ class Relationships:
         birthdays = tuple(
             (
                 person.name,
-                f"{formats.ahead(person.days_to_birthday or 0)}, {formats.day(person.birthday_on)}"
-                + (f", turns {person.age}" if person.age else ""),
+                Markup("{}, {}{}").format(
+                    formats.ahead(person.birthday_on), formats.day(person.birthday_on), person.turns
+                ),
             )
             for person in self.birthdays()[:LISTED]
+            if person.birthday_on
         )
         return (
             ShortList("Who to call", calls, "Nobody is overdue."),
@@ -241,10 +249,9 @@ def read(marts: Marts) -> Relationships:
 
 
 def _next_birthday(birthdays: Sequence[Person]) -> str:
-    if not birthdays:
+    if not birthdays or birthdays[0].birthday_on is None:
         return ""
-    first = birthdays[0]
-    return f"next: {first.name}, {formats.ahead(first.days_to_birthday or 0)}"
+    return Markup("next: {}, {}").format(birthdays[0].name, formats.ahead(birthdays[0].birthday_on))
 
 
 def _person(row: Any, zone: ZoneInfo, today: date) -> Person:

@@ -117,7 +117,18 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         name: getattr(formats, name)
-        for name in ("ahead", "compact", "day", "duration", "month", "number", "percent", "span")
+        for name in (
+            "age",
+            "ago",
+            "ahead",
+            "breakable",
+            "compact",
+            "day",
+            "duration",
+            "month",
+            "number",
+            "percent",
+        )
     }
     environment.globals |= {"asset": asset, "spark": spark, "count": formats.count}
     # NaN and infinity are not valid JSON, and browsers would not parse them.

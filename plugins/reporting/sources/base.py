@@ -113,11 +113,15 @@ def named_property(name: str, described: Any) -> tuple[str, DescribedProperty]:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check of `script/doctor`. `text` says what works, or what is wrong and what to do."""
+    """The result of one check of `script/doctor`. `text` says what works, or what is wrong and what to do.
+
+    `level` is `note` for what is merely not used, and `warning` for what is not wrong but may be regretted.
+    """
 
     subject: str
     is_well: bool
     text: str
+    level: Literal["", "note", "warning"] = ""
 
 
 class Dialogue(Protocol):

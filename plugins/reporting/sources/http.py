@@ -138,6 +138,11 @@ class PoliteTransport(httpx.BaseTransport):
         try:
             return retrying(self._send_once, request, statuses)
         except _PassingError as error:
+            if isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout):
+                raise SourceUnavailableError(
+                    f"cannot reach {request.url.host} ({type(error.__cause__).__name__}, "
+                    f"{retrying.statistics['attempt_number']} times): check the network or proxy."
+                ) from error
             asked = f" The service asks to wait {error.retry_after:.0f} s." if error.retry_after else ""
             raise SourceUnavailableError(
                 f"{what} failed {retrying.statistics['attempt_number']} times; the last error: {error}.{asked} "

@@ -124,7 +124,7 @@ def test_each_date_comes_back_exactly_whatever_its_revision(vault: Vault) -> Non
     # And it goes on from there.
     vault.edit("p00004", "later")
     assert vault.run("changed").updated == 1
-    with pytest.raises(restore.NewerDataError, match=r"1 loads have changed .* --discard-newer"):
+    with pytest.raises(restore.NewerDataError, match=r"1 load has changed .* --discard-newer"):
         vault.restore(second)
 
 
@@ -134,6 +134,8 @@ def test_a_table_alone_brings_its_cursor(vault: Vault) -> None:
     kept = vault.content()
     vault.edit("p00003")
     vault.run("changed")
+    with pytest.raises(NoBackupError, match=r"Did you mean notion__daily_habits\?"):
+        vault.restore(made, "daily_habit")
     with pytest.raises(NoBackupError, match=r"has no nothing; it has .*raw\.notion__daily_habits"):
         vault.restore(made, "nothing")
     assert vault.restore(made, DAILY.table, discard_newer=True) == {RAW: 12}

@@ -82,13 +82,15 @@ def test_a_backup_is_shown_asked_about_and_brought_back(habits: Syncs, say: Run,
         say("restore", "--at", "2020-01-01")
     tomorrow = f"{NOW + timedelta(days=1):%Y-%m-%d}"
     said = say("restore", DAILY.table, "--at", tomorrow, "--yes")
-    assert "1 tables with 12 rows were restored" in said
+    assert "1 table with 12 rows was restored" in said
     assert "script/sync" in said
     assert {row["id"] for row in habits.rows()} == before
 
     # Beside it everything is made, and nothing here is touched.
     habits.query(f"DELETE FROM raw.{DAILY.table} WHERE TRUE")
-    say("restore", "--into", "beside_", "--yes")
+    said = say("restore", "--into", "beside_", "--yes")
+    assert "datasets whose names begin with beside_" in said
+    assert "script/sync" not in said
     beside = habits.client.query_and_wait(f"SELECT id FROM beside_raw.{DAILY.table}")
     assert {row["id"] for row in beside} == before
     assert habits.rows() == []
@@ -149,6 +151,9 @@ def test_the_doctor_knows_whether_there_is_a_backup(tmp_path: Path) -> None:
         given = {"REPORTING_STATE": str(tmp_path / "state"), **variables}
         return [(each.is_well, each.text) for each in checks.check_backup(given, NOW)]
 
+    assert [each.level for each in checks.check_backup({"REPORTING_STATE": str(tmp_path)}, NOW)] == [
+        "warning"
+    ]
     assert found() == [
         (True, "is not set, so there is no backup. Set it to a folder on another disk, or to a bucket.")
     ]

@@ -138,6 +138,9 @@ def test_the_list_imports_no_command() -> None:
         (("replay", "contacts"), "Did you mean google__contacts or hubspot__contacts?"),
         (("verify", "notion.dayli_habits"), "Did you mean notion__daily_habits"),
         (("replay", "nothing"), "Use one of google__contacts"),
+        (("replay", "hubspot", "some-run"), "RUN belongs to one entity: name it instead of its source"),
+        (("export", "--to", "csv", "marts", "--marts", "habit"), "Did you mean habit_metrics or habits?"),
+        (("verify", "notion"), "not configured, so they are not read: notion. Run script/connect notion."),
         (("restore", "--json"), "--json can only be used together with --list"),
         (("memory", "--pid", "0x"), "script/memory: Invalid value for '--pid'"),
         (("lint", "--fast"), "script/lint: '--fast' is not an option"),
@@ -188,7 +191,7 @@ def test_what_a_command_needs_is_built_without_a_word_on_standard_output(unbuilt
 def test_the_doctor_writes_one_document(built: Path, tmp_path: Path) -> None:
     done = run(built, "doctor", "--json", REPORTING_CONFIG=str(tmp_path / "nowhere"))
     found = json.loads(done.stdout)
-    assert {tuple(each) for each in found} == {("subject", "is_well", "text")}
+    assert {tuple(each) for each in found} == {("subject", "is_well", "text", "level")}
     assert done.returncode == (0 if all(each["is_well"] for each in found) else 1)
     assert "Configuration: " in done.stderr
 

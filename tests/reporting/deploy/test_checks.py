@@ -32,6 +32,7 @@ def test_a_table_that_can_be_read_is_well(tmp_path: Path) -> None:
 
 def test_what_is_not_configured_or_switched_off_is_well(tmp_path: Path) -> None:
     assert [is_well for _, is_well, _ in said()] == [True]
+    assert [each.level for each in checks.check_source(SOURCES["sql"], {})] == ["note"]
     path = tmp_path / "hours.sqlite"
     sql.create(path, datetime.now(UTC).date())
     off = said(AIRFLOW_CONN_SQL=connection(path), REPORTING_NAME_SQL__TIME_ENTRIES="none")

@@ -110,6 +110,7 @@ class Syncs(Airflow):
         self.ends = ends
         self.begun: list[str] = []
         self.pending: set[str] = set()
+        self.said = io.StringIO()
 
     def await_dags(self, dag_ids: Iterable[str]) -> None:
         pass
@@ -149,7 +150,7 @@ class Syncs(Airflow):
         monkeypatch.setattr(syncs, "POLL_SECONDS", 0.001)
         monkeypatch.setattr(syncs, "LEAST_SECONDS", 0.01)
         monkeypatch.setattr(syncs.builds, "plan", lambda *_: SimpleNamespace(run_ids=list(self.pending)))
-        console = Console(file=io.StringIO())
+        console = Console(file=self.said)
         return syncs.run_sync(
             self.api,
             cast(Any, None),
@@ -177,6 +178,18 @@ def test_a_source_that_fails_keeps_no_other_from_being_built_and_shown(
     assert failures[0].said.startswith("did not end within" if end == "running" else REFUSED)
     # Nothing is left held.
     assert airflow.paused == set()
+
+
+def test_why_a_task_is_tried_again_is_said_once_with_its_log(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    airflow = Syncs({CONTACTS: "up_for_retry"})
+    airflow.round(settings, monkeypatch, seconds=0.1)
+    assert airflow.said.getvalue().count(REFUSED) == 1
+    log = settings.state / "logs" / f"dag_id={CONTACTS}" / f"run_id=run of {CONTACTS}" / "task_id=extract"
+    assert (
+        f"{CONTACTS}.extract failed, and is tried again: {REFUSED}\n  Log: {log}\n" in airflow.said.getvalue()
+    )
 
 
 def test_a_build_that_fails_is_tried_once_and_keeps_nothing_of_the_rest(

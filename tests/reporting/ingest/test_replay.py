@@ -140,6 +140,13 @@ def test_the_command_lists_and_loads(
     again = said(DAILY.table, "--all")
     assert "script/sync" not in again
     assert said(DAILY.table, first).count(first) == 1
+    # A source is all of its entities, of which most have no run here.
+    assert "has no complete run of notion__weekly_habits" in (of_source := said("notion"))
+    assert first in of_source
+    listed = json.loads(said("notion", "--list", "--json"))
+    assert {each["entity"] for each in listed} == {"notion__daily_habits"}
+    with pytest.raises(CommandError, match="RUN belongs to one entity"):
+        said("notion", first)
     with pytest.raises(CommandError, match="has no complete run 'other' of"):
         said(DAILY.table, "other")
     with pytest.raises(CommandError, match="Use one of google__contacts"):

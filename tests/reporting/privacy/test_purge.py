@@ -636,6 +636,13 @@ def test_the_command_asks_erases_builds_and_proves(
     assert sample_warehouse.ids() == before
     out = said(ADA, "--yes")
     assert "Nothing with an address or key of this person is left." in out
+    # How far the build is, which takes minutes.
+    assert [
+        bool(re.search(rf"^  {layer}: (\d+) of \1$", out, re.MULTILINE)) for layer in ("staging", "marts")
+    ] == [
+        True,
+        True,
+    ]
     assert sample_warehouse.ids() == left(before)
     marts = sample_warehouse.settings.dataset("marts")
     people = sample_warehouse.client.query_and_wait(f"SELECT full_name, emails FROM {marts}.people")

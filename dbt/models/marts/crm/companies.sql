@@ -7,17 +7,26 @@ companies as (
 
 ),
 
-employed as (
+employees as (
 
     select
         from_id as company_id,
-        count(*) as contacts_count
+        to_id as contact_id
     from {{ ref('int_hubspot__associations') }}
     where
         from_type = 'companies'
         and to_type = 'contacts'
         and is_living
-    group by from_id
+
+),
+
+employed as (
+
+    select
+        company_id,
+        count(*) as contacts_count
+    from employees
+    group by company_id
 
 ),
 
@@ -34,13 +43,38 @@ dealt as (
 
 ),
 
+past_engagements as (
+
+    select * from {{ ref('engagements') }}
+    where occurred_at <= {{ now() }}
+
+),
+
+-- HubSpot often associates an engagement with a contact and not with the contact's company.
+participations as (
+
+    select
+        company_id,
+        past_engagements.occurred_at
+    from past_engagements
+    cross join unnest(past_engagements.company_ids) as company_id
+    union all
+    select
+        employees.company_id,
+        past_engagements.occurred_at
+    from past_engagements
+    cross join unnest(past_engagements.contact_ids) as participant_id
+    inner join employees
+        on participant_id = employees.contact_id
+
+),
+
 engaged as (
 
     select
         company_id,
-        max(if(engagements.occurred_at <= {{ now() }}, engagements.occurred_at, null)) as last_engagement_at
-    from {{ ref('engagements') }} as engagements
-    cross join unnest(engagements.company_ids) as company_id
+        max(occurred_at) as last_engagement_at
+    from participations
     group by company_id
 
 )

@@ -59,7 +59,7 @@ ranked_gaps as (
 
 ),
 
--- The median: the middle gap, or the mean of the two in the middle.
+-- The median: the middle gap, or the mean of the two in the middle. Fewer than four gaps are no rhythm.
 cadences as (
 
     select
@@ -67,7 +67,7 @@ cadences as (
         avg(gap_days) as cadence_days
     from ranked_gaps
     where
-        gap_count >= 2
+        gap_count >= 4
         and 2 * place between gap_count and gap_count + 2
     group by person_id
 

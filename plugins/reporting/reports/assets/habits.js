@@ -8,24 +8,16 @@
   const thisMonth = data.today.slice(0, 7);
   const NAMES = { c: "done", m: "missed", o: "still open", n: "not due", e: "done, though not due" };
 
-  // The colour of each mark of a period: an index into the list of colours below.
+  // The colour of a period: an index into the list of colours below. Only what is done is green.
+  const COLOURS = ["empty", "missed", "short", "heat-3"];
   const shade = (habit, place) => {
     const mark = habit.marks[place];
-    const amount = habit.amounts?.[place] ?? null;
-    if (mark === "n" || mark === "o") {
-      return mark === "n" ? 0 : amount ? 3 : 1;
-    }
-    if (!habit.amounts) {
-      return mark === "m" ? 2 : 5;
-    }
     if (mark === "c" || mark === "e") {
-      return 6;
+      return 3;
     }
-    const target = targetAt(habit, place);
-    return !amount || !target ? 2 : amount >= target / 2 ? 4 : 3;
+    return mark === "m" ? (habit.amounts?.[place] ? 2 : 1) : 0;
   };
   const targetAt = (habit, place) => habit.targets[monthsBetween(habit.since, iso(starts(habit)[place]).slice(0, 7))] ?? null;
-  const palette = () => ["empty", "empty", "missed", "heat-1", "heat-2", "heat-3", "heat-4"].map(color);
 
   // The start of each period of a habit. Cached, so that ten years of days are computed only once.
   const known = new Map();
@@ -107,7 +99,7 @@
     const mondayFirst = ["S", "M", "T", "W", "T", "F", "S"];
     const option = {
       tooltip: { formatter: ({ data: [on, , place] }) => tip(habit.period === "daily" ? day(on) : `${day(iso(starts(habit)[place]))} (${habit.period})`, say(habit, place)) },
-      visualMap: { show: false, type: "piecewise", dimension: 1, pieces: palette().map((each, place) => ({ value: place, color: each })) },
+      visualMap: { show: false, type: "piecewise", dimension: 1, pieces: COLOURS.map((name, place) => ({ value: place, color: color(name) })) },
       calendar: ranges.map((range, place) => ({
         range,
         top: 22 + place * step,
@@ -145,7 +137,7 @@
 
   const legend = () => {
     const parts = chosen().amounts
-      ? [["missed", "nothing"], ["1", "under half of the target"], ["2", "half or more"], ["4", "reached"], ["empty", "not due, or still open"]]
+      ? [["3", "target reached"], ["short", "below the target"], ["missed", "nothing"], ["empty", "not due, or still open"]]
       : [["3", "done"], ["missed", "missed"], ["empty", "not due, or still open"]];
     get("legend").replaceChildren(
       ...parts.map(([name, text]) => {

@@ -18,7 +18,7 @@
     const points = shown.flatMap((_, x) => data.entities.map((_, y) => {
       const n = known.get(`${x + from} ${y}`) ?? 0;
       return [x, y, shade(n), n];
-    }));
+    })).filter(([x, y]) => x + from >= data.firsts[y]);
     const most = Math.max(...points.map(([, , each]) => each), 1);
     return {
       height: 36 + data.entities.length * 22,

@@ -1,7 +1,42 @@
-// The page of money: income, expenses and the balance by month, and expenses by category.
+// The page of money: income, expenses and the balance by month, expenses by category, and hours by week and project.
 "use strict";
 (() => {
-  const { chart, color, data, month, monthTick, number, on, short, tip, value } = Report;
+  const { chart, color, data, date, dayTick, month, monthTick, number, on, series, short, tip, value } = Report;
+  chart("worked", (isNarrow, axis) => {
+    const names = isNarrow ? data.weeks.slice(-13) : data.weeks;
+    const from = data.weeks.length - names.length;
+    const lines = data.projects.map(() => new Array(names.length).fill(0));
+    const billable = new Array(names.length).fill(0);
+    for (const [week, project, hours, paid] of data.works) {
+      if (week >= from) {
+        lines[project][week - from] += hours;
+        billable[week - from] += paid;
+      }
+    }
+    return {
+      height: isNarrow ? 300 : 280,
+      option: {
+        grid: { left: 4, right: 8, top: isNarrow ? 64 : 40, bottom: 4 },
+        legend: { top: 0, left: 0, right: 0, type: "scroll" },
+        tooltip: {
+          trigger: "axis",
+          axisPointer: { type: "shadow", shadowStyle: { color: color("line"), opacity: 0.4 } },
+          formatter: (points) =>
+            tip(`Week of ${date(names[points[0].dataIndex])}`, [
+              ...points.filter((each) => each.value).map((each) => [each.seriesName, `${number(each.value)} h`]),
+              ["Billable", `${number(billable[points[0].dataIndex])} h`],
+            ]),
+        },
+        xAxis: axis({ type: "category", data: names, axisLabel: { hideOverlap: true, formatter: dayTick } }),
+        yAxis: axis({ type: "value", axisLine: { show: false }, splitNumber: 4, axisLabel: { formatter: (each) => `${short.format(each)} h` } }),
+        series: data.projects.map((name, place) => ({ name, type: "bar", stack: "all", barMaxWidth: 26, itemStyle: { color: series(place) }, data: lines[place] })),
+      },
+      table: {
+        columns: ["Week of", ...data.projects, "Billable"],
+        rows: names.map((name, place) => [date(name), ...lines.map((line) => number(line[place])), number(billable[place])]).reverse(),
+      },
+    };
+  });
   if (!data.flows?.length) {
     return;
   }

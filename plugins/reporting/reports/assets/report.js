@@ -168,6 +168,18 @@ const Report = (() => {
   };
   const value = (id) => get(id)?.value ?? "";
 
+  // On a narrow screen a wide table is shown as cards, where each value has the name of its column.
+  const CARD_COLUMNS = 5;
+  const nameCells = (table) => {
+    const names = [...table.tHead.rows[0].cells].map((head) => head.textContent);
+    table.classList.toggle("cards", names.length >= CARD_COLUMNS);
+    for (const row of table.tBodies[0].rows) {
+      for (const [place, cell] of [...row.cells].entries()) {
+        cell.dataset.name = names[place];
+      }
+    }
+  };
+
   const sortable = (table) => {
     for (const [place, head] of [...table.tHead.rows[0].cells].entries()) {
       if (head.dataset.sort === undefined) {
@@ -273,6 +285,7 @@ const Report = (() => {
 
   themeButton();
   for (const table of document.querySelectorAll("table[id]")) {
+    nameCells(table);
     sortable(table);
     filterable(table);
   }
