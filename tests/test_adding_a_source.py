@@ -119,9 +119,20 @@ def test_a_folder_is_asked_about_by_the_doctor(made: dict[str, Any]) -> None:
     assert "the token is good; the sea is there." in made["doctor"]
 
 
-OWN = ["bitpanda__holdings", "sql__books", "stripe__charges", "todoist__tasks"]
+OWN = [
+    "bitpanda__holdings",
+    "files__battery_log",
+    "files__money_lover",
+    "sql__books",
+    "stripe__charges",
+    "todoist__tasks",
+]
 OWN_DAGS = {
     "raw_bitpanda__holdings__full",
+    "raw_files__battery_log__changed",
+    "raw_files__battery_log__full",
+    "raw_files__money_lover__changed",
+    "raw_files__money_lover__full",
     "raw_sql__books__full",
     "raw_stripe__charges__changed",
     "raw_stripe__charges__full",
