@@ -68,6 +68,12 @@ def test_its_code_is_in_the_project() -> None:
         assert block in (SOURCES / file).read_text()
 
 
+def test_what_declares_files_is_the_example() -> None:
+    document = (ROOT / "docs" / "files.md").read_text()
+    [block] = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    assert block == (EXAMPLES / "battery" / "__init__.py").read_text()
+
+
 def found(tmp_path: Path, *, is_broken: bool = False) -> dict[str, Any]:
     """What is made of a copy of the plugins into which the invented source was put."""
     plugins = tmp_path / "plugins"

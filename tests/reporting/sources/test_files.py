@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from reporting.deploy.configuration import token_connection
 from reporting.settings import read_settings
 from reporting.sources.base import NotFoundError, SourceError, SourceUnavailableError
 from reporting.sources.files import DeclarationError, FileTable, Property, content, delimited, opening
@@ -26,7 +27,10 @@ from reporting.sources.files.declare import column_of
 from reporting.sources.files.folder import Folder
 from reporting.sources.files.reader import FilesReader, open_reader
 from reporting.sources.files.values import decimal_in, text_in
+from reporting.sources.google_sheets import cells
 from reporting.sources.registry import SOURCES
+from reporting.storage.files import open_folder
+from tests.support.bucket import BUCKET, bucket
 from tests.support.drops import Drop, records, table
 
 SETTINGS = read_settings({})
@@ -213,6 +217,14 @@ def test_an_amount_is_never_read_as_another(whole: int, fraction: int, is_comma:
             assert found in (value, text, f"'{text}")
             if shown or decimal_in(text):
                 assert found == value
+
+
+@settings(max_examples=200)
+@given(text=st.from_regex(r"-?[0-9]{1,9}([.,][0-9]{1,6})?", fullmatch=True))
+def test_a_plain_number_is_read_as_by_its_locale(text: str) -> None:
+    for separator, locale in ((",", "de_DE"), (".", "en_US")):
+        if decimal_in(text) in ("", None, separator):
+            assert text_in(text, "number", separator, None, None) == cells.as_text(text, "number", locale)
 
 
 @settings(max_examples=200)
@@ -547,6 +559,29 @@ def test_a_bucket_is_read_and_what_it_raises_is_not_quoted(monkeypatch: pytest.M
     files.rm("/drop", recursive=True)
     with pytest.raises(NotFoundError):
         reader.describe()
+
+
+def test_a_bucket_of_googles_is_read_with_the_key_of_the_warehouse(monkeypatch: pytest.MonkeyPatch) -> None:
+    with bucket(monkeypatch) as connection:
+        variables = {
+            "AIRFLOW_CONN_BIGQUERY": connection,
+            "AIRFLOW_CONN_FILES": token_connection(f"{BUCKET}/drop"),
+        }
+        with_key = read_settings(variables)
+        files, root = open_folder(f"{BUCKET}/drop", with_key.google_key)
+        body = gzip.compress((HEADER + "2026-01-05,1.5,x\n").encode())
+        for name in ("battery/a.csv.gz", "battery/deep/b.csv.gz", "other/c.csv"):
+            files.pipe_file(f"{root}/{name}", body)
+        declared = table(pattern="battery/*")
+        reader = open_reader(with_key, declared, f"{BUCKET}/drop", None)
+        reader.describe()
+        [record] = records(reader.read(None))
+        assert (record["id"], record["record"]["level"]) == ("battery/a.csv.gz:1", "1.5")
+        [listed] = Folder(f"{BUCKET}/drop", with_key.google_key).files("battery/*")
+        assert listed.modified_at is not None
+        files.pipe_file(f"{root}/battery/a.csv.gz", gzip.compress((HEADER + "2026-01-05,2.5,x\n").encode()))
+        [changed] = Folder(f"{BUCKET}/drop", with_key.google_key).files("battery/*")
+        assert changed.stamp != listed.stamp
 
 
 @pytest.mark.parametrize("package", ["openpyxl", "pyarrow", "icalendar.parser"])

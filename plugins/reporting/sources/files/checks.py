@@ -8,7 +8,7 @@ from reporting.settings import SWITCHED_OFF, Settings
 from reporting.sources.base import Finding, SourceError
 from reporting.sources.files.content import UnreadableError
 from reporting.sources.files.declare import FileTable
-from reporting.sources.files.folder import File, Folder
+from reporting.sources.files.folder import File, Folder, folder_of
 from reporting.sources.files.opening import WaitingError, look_through, opened
 
 STEPS = """
@@ -25,7 +25,7 @@ def check(settings: Settings, token: str, host: str | None) -> Iterator[Finding]
 
     tables = cast(tuple[FileTable, ...], SOURCES["files"].entities)
     try:
-        folder = Folder(token, settings.google_key)
+        folder = folder_of(settings, token)
         folder.files("*")
     except SourceError as error:
         yield Finding("Files", False, str(error))

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -114,6 +115,7 @@ class FileTable(Entity):
         return self.format or ENDINGS.get(PurePosixPath(plain).suffix.lower())
 
 
+@cache
 def column_of(name: str) -> str:
     """The name of the column for `name` in a file: `Beträge (€)` is `betrage`, `dueDate` is `due_date`."""
     plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from reporting.google_key import GoogleKey
-from reporting.settings import is_bucket
+from reporting.settings import Settings, is_bucket
 from reporting.sources.base import NotFoundError, SourceError, SourceUnavailableError
 from reporting.sources.files.content import LARGEST_FILE, UnreadableError
 from reporting.storage.files import is_on_disk, open_folder
@@ -58,7 +58,7 @@ class Folder:
         try:
             self._files, self._root = open_folder(
                 address if scheme else str(Path(address).expanduser()),
-                google_key if is_bucket(address) else None,
+                google_key,
             )
         except ImportError:
             raise SourceError(
@@ -85,7 +85,9 @@ class Folder:
         found = []
         # Only below what the pattern says without a star.
         fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
-        for each in self._here(fixed) if self._is_here else self._there(fixed):
+        # And only as deep as it goes.
+        depth = None if "**" in pattern else pattern.removeprefix(fixed).strip("/").count("/") + 1
+        for each in self._here(fixed, depth) if self._is_here else self._there(fixed, depth):
             parts = each.name.split("/")
             if matches(each.name) and not any(part.startswith(TEMPORARY) and part != ".." for part in parts):
                 found.append(each)
@@ -147,7 +149,7 @@ class Folder:
         """Whether no part of the path of a folder below the root is a link."""
         return os.path.realpath(folder) == os.path.normpath(folder)
 
-    def _here(self, fixed: str) -> Iterator[File]:
+    def _here(self, fixed: str, depth: int | None) -> Iterator[File]:
         if not os.path.isdir(self._root):
             raise NotFoundError(
                 "the folder of the connection 'files' is not there, or its disk is not mounted. Nothing was loaded, and the rows "
@@ -155,9 +157,9 @@ class Folder:
             )
         below = os.path.join(self._root, fixed) if fixed else self._root
         if os.path.isdir(below) and self._is_within(below):
-            yield from self._below(f"{fixed}/" if fixed else "")
+            yield from self._below(f"{fixed}/" if fixed else "", depth)
 
-    def _below(self, folder: str) -> Iterator[File]:
+    def _below(self, folder: str, depth: int | None) -> Iterator[File]:
         try:
             entries = sorted(os.scandir(f"{self._root}/{folder}"), key=lambda each: each.name)
         except OSError as error:
@@ -169,8 +171,8 @@ class Folder:
             name = f"{folder}{entry.name}"
             try:
                 if entry.is_dir(follow_symlinks=False):
-                    if not entry.name.startswith(TEMPORARY):
-                        yield from self._below(f"{name}/")
+                    if depth != 1 and not entry.name.startswith(TEMPORARY):
+                        yield from self._below(f"{name}/", depth - 1 if depth else None)
                     continue
                 found = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
@@ -183,14 +185,16 @@ class Folder:
             modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
             yield File(_shown(name), found.st_size, modified_at, _stamp(found), problem)
 
-    def _there(self, fixed: str) -> Iterator[File]:
+    def _there(self, fixed: str, depth: int | None) -> Iterator[File]:
         try:
             if not self._files.exists(self._root):
                 raise NotFoundError(
                     "the folder of the connection 'files' is not there, or is empty. Nothing was loaded, and the rows stay as "
                     "they were read last. script/connect files takes another one."
                 )
-            found = self._files.find(f"{self._root}/{fixed}" if fixed else self._root, detail=True)
+            found = self._files.find(
+                f"{self._root}/{fixed}" if fixed else self._root, maxdepth=depth, detail=True
+            )
         except SourceError:
             raise
         except FileNotFoundError:
@@ -209,6 +213,12 @@ class Folder:
             f"the folder of the connection 'files' does not answer ({type(error).__name__}). Nothing was loaded. If it stays so, run "
             "script/doctor."
         )
+
+
+def folder_of(settings: Settings, address: str) -> Folder:
+    """The folder at `address`; a bucket of Google's is opened with the warehouse's key. Raises `SourceError`, and `SettingError` for
+    a key that cannot be read."""
+    return Folder(address, settings.google_key if is_bucket(address) else None)
 
 
 def _problem_of(name: str) -> str | None:

@@ -19,7 +19,7 @@ from reporting.settings import Settings
 from reporting.sources.base import Page, Record, Tombstone, digest_of, missing
 from reporting.sources.files.content import UnreadableError
 from reporting.sources.files.declare import FileTable
-from reporting.sources.files.folder import File, Folder
+from reporting.sources.files.folder import File, Folder, folder_of
 from reporting.sources.files.opening import Looked, WaitingError, look_through, opened, records_of
 from reporting.sources.files.rows import ROW_VERSION, content_hash
 from reporting.sources.files.states import DIGEST, NAME, STAMP, UNKNOWN_COUNT, Known, States, short
@@ -39,7 +39,7 @@ def open_reader(settings: Settings, entity: Entity, token: str, base_url: str | 
     if not isinstance(entity, FileTable):
         raise TypeError(f"expected a table of files, got {type(entity).__name__}")
     pattern = settings.names.get(entity.table) or entity.pattern
-    return FilesReader(Folder(token, settings.google_key), entity, pattern)
+    return FilesReader(folder_of(settings, token), entity, pattern)
 
 
 class FilesReader:

@@ -19,6 +19,7 @@ from reporting.sources.shapes import text_of
 # Locales that write numbers so; how they write dates is not asked of them.
 LOCALES = {",": "de_DE", ".": "en_US"}
 NUMBER = re.compile(r"\d[\d.,]*\d|[.,]\d+|\d")
+PLAIN = re.compile(r"-?\d{1,30}(?:([.,])\d{1,30})?", re.ASCII)
 EXPONENT = re.compile(r"[-+]?\d+(?:\.\d+)?[eE][-+]?\d+", re.ASCII)
 DAY = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})\.?", re.ASCII)
 MOMENT = re.compile(
@@ -163,6 +164,10 @@ def _number(value: Any, decimal: str | None, locale: str | None) -> str | None:
     ):
         return text
     separator = decimal if own == "" else own or POINT
+    plain = PLAIN.fullmatch(text)
+    if plain and plain[1] in (None, separator):
+        # What a locale would read just so, and most numbers are.
+        return text.replace(",", ".")
     if separator is None:
         return f"'{text}" if cells.CASTABLE.fullmatch(text) else text
     return cells.as_text(THOUSANDS.sub("", text), "number", LOCALES[separator])
