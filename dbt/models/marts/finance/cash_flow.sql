@@ -3,13 +3,13 @@ with
 entries as (
 
     {% for model in ['stg_google_sheets__ledger'] + own_entries() %}
-    select
-        date_trunc(entry_on, month) as month_on,
-        coalesce(category, '(no category)') as category,
-        amount
-    from {{ ref(model) }}
-    where not is_deleted and entry_on is not null and amount is not null
-    {% if not loop.last %}union all{% endif %}
+        select
+            date_trunc(entry_on, month) as month_on,
+            coalesce(category, '(no category)') as category,
+            amount
+        from {{ ref(model) }}
+        where not is_deleted and entry_on is not null and amount is not null
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 
 ),
