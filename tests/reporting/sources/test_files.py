@@ -7,17 +7,23 @@ import os
 import socket
 import zipfile
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pyarrow as pa
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from reporting.cli.command import call
+from reporting.cli.entities import parsed_all
+from reporting.deploy import configuration
 from reporting.deploy.configuration import token_connection
+from reporting.deploy.errors import CommandError
 from reporting.settings import read_settings
 from reporting.sources.base import NotFoundError, SourceError, SourceUnavailableError
 from reporting.sources.files import DeclarationError, FileTable, Property, content, delimited, opening
@@ -377,12 +383,13 @@ def test_a_workbook_is_read_without_computing(drop: Drop) -> None:
 def test_parquet_is_read_in_batches(drop: Drop) -> None:
     kept = io.BytesIO()
     stamps = [datetime(2026, 1, 5, 8, tzinfo=UTC)] * 3
-    columns = {"at": stamps, "level": [1.5, None, 3.0], "note": ["a", None, "c"], "more": [[1], [], None]}
+    levels = [Decimal("1.234"), None, Decimal("12345678901234567890.123")]
+    columns = {"at": stamps, "level": levels, "note": ["a", None, "c"], "more": [[1], [], None]}
     parquet.write_table(pa.table(columns), kept)
     assert one(drop, kept.getvalue(), "a.parquet") == [
-        ("2026-01-05T08:00:00+00:00", "1.5", "a"),
+        ("2026-01-05T08:00:00+00:00", "1.234", "a"),
         ("2026-01-05T08:00:00+00:00", None, None),
-        ("2026-01-05T08:00:00+00:00", "3", "c"),
+        ("2026-01-05T08:00:00+00:00", "12345678901234567890.123", "c"),
     ]
     assert one(drop, kept.getvalue()[:-9], "a.parquet")[0][0].startswith("is no Parquet file, or is cut off")
 
@@ -485,7 +492,9 @@ def test_keys_tell_records_apart_across_files(drop: Drop) -> None:
     }
 
 
-def test_nothing_outside_of_the_folder_is_opened(drop: Drop, tmp_path: Path) -> None:
+def test_nothing_outside_of_the_folder_is_opened(
+    drop: Drop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret.csv").write_text(HEADER + "1,1,hushed\n")
@@ -496,7 +505,7 @@ def test_nothing_outside_of_the_folder_is_opened(drop: Drop, tmp_path: Path) -> 
     os.mkfifo(drop.folder / "battery/pipe.csv")
     with socket.socket(socket.AF_UNIX) as listening:
         # Their paths have a shortest length.
-        os.chdir(drop.folder / "battery")
+        monkeypatch.chdir(drop.folder / "battery")
         listening.bind("socket.csv")
     (drop.folder / os.fsdecode(b"battery/\xff.csv")).write_text(HEADER)
     assert {row["id"]: row["reject_reason"] for row in read(drop, table(pattern="**/*.csv"))} == {
@@ -634,6 +643,24 @@ def test_names_of_columns() -> None:
         "due_date",
         "n",
     ]
+
+
+def test_a_folder_is_connected(
+    drop: Drop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "configuration"
+    monkeypatch.setenv("REPORTING_CONFIG", str(path))
+    monkeypatch.setattr("builtins.input", lambda _: "Europe/Vienna")
+    monkeypatch.setattr("getpass.getpass", lambda _: str(tmp_path / "hushed"))
+    with pytest.raises(CommandError, match="the folder of the connection 'files' is not there") as caught:
+        call("connect", ["files"])
+    assert "hushed" not in str(caught.value) + capsys.readouterr().out
+    monkeypatch.setattr("getpass.getpass", lambda _: str(drop.folder))
+    assert call("connect", ["files"]) == 0
+    assert str(drop.folder) in configuration.read_owner_file(path)["AIRFLOW_CONN_FILES"]
+    # Of a source without tables no command takes those of all others.
+    with pytest.raises(typer.BadParameter, match="'files' has no table yet"):
+        parsed_all("files")
 
 
 def test_the_doctor_looks_into_the_last_file(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,7 +197,8 @@ def _of_cell(value: Any) -> Any:
         case timedelta():
             return value.total_seconds()
         case Decimal():
-            return f"{value:f}"
+            # As a number, whose separator nothing has to show; only more digits than it has stay text.
+            return number if Decimal(repr(number := float(value))) == value else f"{value:f}"
         case bytes():
             return base64.b64encode(value).decode()
         case Mapping():

@@ -71,9 +71,7 @@ class DelimitedParser:
             self._is_unclosed = self._is_unclosed or lines.is_at_end
             return Part(number, None, UNCLOSED)
         try:
-            [values] = csv.reader(
-                ["".join(whole)] if len(whole) == 1 else whole, delimiter=self._separator, strict=True
-            )
+            [values] = csv.reader(whole, delimiter=self._separator, strict=True)
         except csv.Error as error:
             is_long = "field limit" in str(error)
             return Part(number, None, TOO_LONG if is_long else "has text beside a field in quotation marks")
@@ -134,7 +132,7 @@ def _found_header(
         found: list[tuple[int, str, Header]] = []
         for separator in separators:
             cells = _cells(line, separator)
-            if len(table.needed) - len(set(table.needed) & set(cells)) < len(table.needed):
+            if set(table.needed) & set(cells):
                 nearest = max(nearest, cells, key=len)
             if header := header_of(table, cells):
                 found.append((len(header.names), separator, header))
