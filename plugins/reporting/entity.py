@@ -35,6 +35,11 @@ class Entity:
         """The Airflow connection with which it is read."""
         return self.source
 
+    @property
+    def has_lasting_keys(self) -> bool:
+        """Whether a key stands for the same record for ever. Otherwise another record may have the key of one that was erased."""
+        return True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotionDatabase(Entity):

@@ -23,7 +23,9 @@ from reporting.ingest.load import TombstoneGuardError, load
 from reporting.ingest.replay import kept_runs, replay
 from reporting.ingest.sync_log import Counts
 from reporting.ingest.verify import Verification, verify
+from reporting.privacy import Person
 from reporting.settings import ROOT, Settings
+from reporting.sources import registry
 from reporting.sources.base import Source, SourceError, SourceUnavailableError
 from reporting.sources.files import FileTable
 from reporting.sources.files.reader import FilesReader
@@ -269,6 +271,7 @@ def drops(
     declared = table()
     monkeypatch.setitem(SOURCES, "files", replace(SOURCES["files"], entities=(declared,)))
     monkeypatch.setattr(tables, "ENTITIES", (declared,))
+    monkeypatch.setattr(registry, "ENTITIES", (declared,))
     made = raw_table(declared, sa.MetaData(), settings.dataset("raw").removesuffix("raw"))
     client.query(f"DROP TABLE IF EXISTS {settings.dataset('raw')}.{declared.table}").result()
     client.query(str(CreateTable(made).compile(dialect=BigQueryDialect()))).result()
@@ -340,7 +343,20 @@ def test_whoever_was_erased_does_not_come_back_from_a_file(drops: tuple[Drop, Fi
     syncs.drop = drop
     drop.put("battery/a.csv", "at;level;note\n2026-01-01;1;jane@example.org\n2026-01-02;2;x\n")
     assert syncs.full(declared).inserted == 2
-    keys = suppression.hashed([address_key("jane@example.org")], "purge", datetime.now(UTC))
+    nobody: frozenset[str] = frozenset()
+    jane = Person(
+        record_ids=nobody,
+        person_ids=nobody,
+        emails=frozenset(["jane@example.org"]),
+        shared_emails=nobody,
+        phones=nobody,
+        names=nobody,
+        rows={declared.table: frozenset(["battery/a.csv:1"])},
+        mentions={},
+    )
+    # The place in the file is not hers for ever.
+    assert jane.keys == {address_key("jane@example.org")}
+    keys = suppression.hashed(jane.keys, "purge", datetime.now(UTC))
     suppression.add(syncs.client, syncs.settings, keys)
     try:
         matcher = suppression.Matcher(keys)
@@ -353,5 +369,9 @@ def test_whoever_was_erased_does_not_come_back_from_a_file(drops: tuple[Drop, Fi
         drop.put("battery/a.csv", "at;level;note\n2026-01-01;7;jane@example.org\n2026-01-02;3;x\n")
         assert syncs.changed(declared) == Counts(1, 0, 1, 0)
         assert set(syncs.raw(declared)) == {"battery/a.csv:2"}
+        # She is taken out of the file, and the record after her is in her place.
+        drop.put("battery/a.csv", "at;level;note\n2026-01-02;3;x\n")
+        assert syncs.changed(declared).tombstoned == 1
+        assert set(syncs.raw(declared, "_deleted_at IS NULL")) == {"battery/a.csv:1"}
     finally:
         suppression.forget(syncs.client, syncs.settings, ["purge"])

@@ -100,6 +100,11 @@ class FileTable(Entity):
         return (self.key,) if isinstance(self.key, str) else self.key
 
     @property
+    def has_lasting_keys(self) -> bool:
+        """Whether a column makes the key. A place in a file is that of the next record when one is taken out before it."""
+        return bool(self.keys)
+
+    @property
     def staged(self) -> dict[str, Property]:
         """The columns of the raw table by name, as staging models are written from."""
         return PLACE | {column_of(name): each for name, each in self.columns.items()}
