@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reporting.sources.files import Property
@@ -15,20 +15,19 @@ from tests.support.drops import Drop, Table, table
 # A line is a number, or none: a line that cannot be read.
 Lines = list[int | None]
 COLUMNS = {"number": Property("number", "The key."), "level": Property("number", "Percent.")}
-NAMES = ("battery/a.csv", "battery/b.csv.gz", "battery/c.csv")
+NAMES = A, B, _ = "battery/a.csv", "battery/b.csv.gz", "battery/c.csv"
 LINES = st.lists(st.one_of(st.integers(0, 9), st.none()), max_size=5)
+# What happens to a file, and the read that follows, if any.
 STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("put"), st.sampled_from(NAMES), LINES),
-        st.tuples(st.just("half"), st.sampled_from(NAMES), LINES),
-        st.tuples(st.just("refused"), st.sampled_from(NAMES), st.just([])),
-        st.tuples(st.just("touch"), st.sampled_from(NAMES), st.just([])),
-        st.tuples(st.just("remove"), st.sampled_from(NAMES), st.just([])),
-        st.tuples(st.sampled_from(["changed", "full"]), st.just(""), st.just([])),
+    st.tuples(
+        st.sampled_from(["put", "put", "half", "refused", "touch", "remove"]),
+        st.sampled_from(NAMES),
+        LINES,
+        st.sampled_from(["changed", "changed", "full", ""]),
     ),
-    max_size=14,
+    max_size=10,
 )
-Steps = list[tuple[str, str, Lines]]
+Steps = list[tuple[str, str, Lines, str]]
 
 
 def text(lines: Lines, salt: int) -> bytes:
@@ -46,10 +45,15 @@ class History:
         self.there: dict[str, tuple[str, Lines, int]] = {}
         self.salt = 0
 
-    def do(self, what: str, name: str, lines: Lines) -> None:
-        if what in ("changed", "full"):
-            self.table.sync(is_full=what == "full")
-            return
+    def sync(self, kind: str) -> None:
+        if kind:
+            self.table.sync(is_full=kind == "full")
+
+    def do(self, what: str, name: str, lines: Lines, kind: str = "") -> None:
+        self._change(what, name, lines)
+        self.sync(kind)
+
+    def _change(self, what: str, name: str, lines: Lines) -> None:
         if what == "remove":
             if self.there.pop(name, None):
                 self.drop.remove(name)
@@ -94,6 +98,16 @@ class History:
 
 @pytest.mark.parametrize("is_keyed", [False, True], ids=["by place", "by key"])
 @settings(max_examples=150, deadline=None)
+# A file that was refused is mended with as many lines, one is removed, and one is removed while another waits.
+@example(
+    steps=[("put", A, [1], "changed"), ("refused", A, [1], "changed"), ("put", A, [2], "")], last="changed"
+)
+@example(
+    steps=[("put", A, [1], "changed"), ("put", B, [2], "changed"), ("remove", A, [], "")], last="changed"
+)
+@example(
+    steps=[("put", B, [0], ""), ("half", A, [], "changed"), ("remove", B, [], "changed")], last="changed"
+)
 @given(steps=STEPS, last=st.sampled_from(["changed", "full"]))
 def test_the_table_becomes_the_truth_of_the_folder(is_keyed: bool, steps: Steps, last: str) -> None:
     with TemporaryDirectory() as folder:
@@ -101,11 +115,11 @@ def test_the_table_becomes_the_truth_of_the_folder(is_keyed: bool, steps: Steps,
         for each in steps:
             history.do(*each)
         history.mend()
-        history.do(last, "", [])
+        history.sync(last)
         assert history.found() == history.expected()
         # And nothing is left to be done, or to be read.
         history.table.read_count = 0
-        history.do("changed", "", [])
+        history.sync("changed")
         assert history.table.read_count == 0
 
 
@@ -116,10 +130,10 @@ def test_rows_of_removed_files_stay_where_that_is_declared(steps: Steps) -> None
         history = History(Path(folder), is_keyed=False, keeps_removed=True)
         for each in steps:
             history.do(*each)
-            history.do("changed", "", [])
+        history.sync("changed")
         before = history.found()
         history.mend()
-        history.do("full", "", [])
+        history.sync("full")
         kept = {
             key: each
             for key, each in before.items()
@@ -134,7 +148,7 @@ def test_a_half_written_or_refused_file_keeps_what_was_read_of_it(steps: Steps, 
     with TemporaryDirectory() as folder:
         history = History(Path(folder), is_keyed=False, keeps_removed=False)
         history.do("put", "battery/kept.csv", lines)
-        history.do("changed", "", [])
+        history.sync("changed")
         kept = history.table.living(lambda row: row["source_file"] == "battery/kept.csv")
         history.do("half", "battery/kept.csv", [1, 2, 3])
         for each in steps:
@@ -142,7 +156,7 @@ def test_a_half_written_or_refused_file_keeps_what_was_read_of_it(steps: Steps, 
             assert history.table.living(lambda row: row["source_file"] == "battery/kept.csv") == kept
         history.do("refused", "battery/kept.csv", [])
         for kind in ("changed", "full"):
-            history.do(kind, "", [])
+            history.sync(kind)
             there = history.table.living(lambda row: row["source_file"] == "battery/kept.csv")
             assert {key: row for key, row in there.items() if key != "battery/kept.csv:0"} == kept
             assert there["battery/kept.csv:0"]["reject_reason"] == "has no line with the names of the columns"
