@@ -1,7 +1,9 @@
 """Any history of a folder ends with its table being the truth of it: added, changed, removed, half-written and mended files."""
 
 import gzip
+import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -108,6 +110,9 @@ class History:
 @example(
     steps=[("put", B, [0], ""), ("half", A, [], "changed"), ("remove", B, [], "changed")], last="changed"
 )
+@example(
+    steps=[("put", B, [0], "changed"), ("half", A, [], ""), ("remove", B, [], "changed")], last="changed"
+)
 @given(steps=STEPS, last=st.sampled_from(["changed", "full"]))
 def test_the_table_becomes_the_truth_of_the_folder(is_keyed: bool, steps: Steps, last: str) -> None:
     with TemporaryDirectory() as folder:
@@ -213,6 +218,31 @@ def test_a_token_of_another_declaration_or_none_at_all_reads_everything(tmp_path
     ):
         log.token = token
         assert log.sync().is_full_refresh
+
+
+def test_a_file_that_waits_while_the_token_is_lost_is_held_against_all_of_its_rows(tmp_path: Path) -> None:
+    drop = Drop(tmp_path)
+    drop.put(A, text([1, 2, 3], 0))
+    log = Table(table(columns=COLUMNS), drop)
+    log.sync()
+    drop.put(A, text([1], 0)[:-1], is_recent=True)
+    log.token = None
+    log.sync()
+    assert len(log.rows) == 3
+    drop.put(A, text([1], 0))
+    assert log.sync().is_full_refresh
+    assert set(log.rows) == {f"{A}:1"}
+
+
+def test_a_change_within_the_same_moment_is_found(tmp_path: Path) -> None:
+    drop = Drop(tmp_path)
+    log = Table(table(columns=COLUMNS), drop)
+    # So far ahead that it is just now, however slow this machine is.
+    moment = (datetime.now(UTC) + timedelta(hours=1)).timestamp()
+    for number in (1, 2):
+        os.utime(drop.put(A, text([number], 0)), (moment, moment))
+        log.sync()
+        assert log.rows[f"{A}:1"]["level"] == f"{number}.5"
 
 
 def test_only_new_and_changed_files_are_opened(tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ class FilesReader:
         requested_at = datetime.now(UTC)
         logger.info("%s: %s has %s.", self._table.table, file.name, looked.told())
         # What was yielded of it before something goes wrong counts, too.
-        self._note(file, looked, is_whole=False)
+        self._note(file, looked)
         here: set[str] = set()
         for some in batched(records_of(self._table, file, looked, here), self._table.page_size, strict=False):
             for each in some:
@@ -222,7 +222,6 @@ class FilesReader:
         self._keys |= here
         if known is not None:
             self._has_fewer = self._has_fewer or looked.count < known.count
-        self._note(file, looked)
         self._yielded.add(file.name)
         told = (Tombstone(f"{file.name}:0", "missing", is_told=True),) if known and known.is_refused else ()
         yield Page(requested_at, tombstones=told, position=self._position(file, looked.count))
@@ -237,10 +236,10 @@ class FilesReader:
         self._yielded.add(file.name)
         yield Page(datetime.now(UTC), (record,), position=self._position(file, 1))
 
-    def _note(self, file: File, looked: Looked, is_whole: bool = True) -> None:
-        """Remember what was read of a file; one that changed just now, or was not read to its end, is read again."""
+    def _note(self, file: File, looked: Looked) -> None:
+        """Remember what was read of a file; one that changed just now is read again."""
         is_settled = file.modified_at is None or file.modified_at < self._listed_at - RACY
-        stamp = short(file.stamp, STAMP) if is_whole and is_settled else b""
+        stamp = short(file.stamp, STAMP) if is_settled else b""
         self._states.note(file.name, Known(stamp, short(looked.digest, DIGEST), looked.count))
 
     def _hold(self, file: File) -> None:
