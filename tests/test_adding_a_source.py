@@ -68,6 +68,12 @@ def test_its_code_is_in_the_project() -> None:
         assert block in (SOURCES / file).read_text()
 
 
+def test_what_declares_files_is_the_example() -> None:
+    document = (ROOT / "docs" / "files.md").read_text()
+    [block] = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    assert block == (EXAMPLES / "battery" / "__init__.py").read_text()
+
+
 def found(tmp_path: Path, *, is_broken: bool = False) -> dict[str, Any]:
     """What is made of a copy of the plugins into which the invented source was put."""
     plugins = tmp_path / "plugins"
@@ -119,9 +125,20 @@ def test_a_folder_is_asked_about_by_the_doctor(made: dict[str, Any]) -> None:
     assert "the token is good; the sea is there." in made["doctor"]
 
 
-OWN = ["bitpanda__holdings", "sql__books", "stripe__charges", "todoist__tasks"]
+OWN = [
+    "bitpanda__holdings",
+    "files__battery_log",
+    "files__money_lover",
+    "sql__books",
+    "stripe__charges",
+    "todoist__tasks",
+]
 OWN_DAGS = {
     "raw_bitpanda__holdings__full",
+    "raw_files__battery_log__changed",
+    "raw_files__battery_log__full",
+    "raw_files__money_lover__changed",
+    "raw_files__money_lover__full",
     "raw_sql__books__full",
     "raw_stripe__charges__changed",
     "raw_stripe__charges__full",

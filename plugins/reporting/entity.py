@@ -11,7 +11,8 @@ class Entity:
     `has_changed` says whether the source can be asked for changes only; otherwise every read is a full refresh.
     `is_slow` says that it changes so seldom that one read a day is enough. `page_size` is how many records one answer of
     the source has. `needs_name` says that it is read only if a setting says what it is called in the source. `keeps_days`
-    says that each full refresh is of its own day, and that the rows of other days stay as they are.
+    says that each full refresh is of its own day, and that the rows of other days stay as they are. `has_rejects` says that its
+    raw table also has what could not be read, with the reason in the column `reject_reason`.
     """
 
     source: str
@@ -22,6 +23,7 @@ class Entity:
     page_size: int = 100
     needs_name: bool = False
     keeps_days: bool = False
+    has_rejects: bool = False
 
     @property
     def table(self) -> str:
@@ -32,6 +34,11 @@ class Entity:
     def connection(self) -> str:
         """The Airflow connection with which it is read."""
         return self.source
+
+    @property
+    def has_lasting_keys(self) -> bool:
+        """Whether a key stands for the same record for ever. Otherwise another record may have the key of one that was erased."""
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,11 @@ class Named:
 
 def parsed_all(name: str) -> Named:
     """The entity or the source that an argument names. Raises `typer.BadParameter`."""
-    return Named(tuple(SOURCES[name].entities) if name in SOURCES else (parsed(name),))
+    if name not in SOURCES:
+        return Named((parsed(name),))
+    if not SOURCES[name].entities:
+        raise typer.BadParameter(f"'{name}' has no table yet. {SOURCES[name].advice}")
+    return Named(tuple(SOURCES[name].entities))
 
 
 completed = starting_with(TABLES)

@@ -30,6 +30,7 @@ from reporting.naming import DagId
 from reporting.scaffold import ScaffoldError, StagingColumn, column_name, distinct
 from reporting.settings import ROOT
 from reporting.sources.base import SourceError
+from reporting.sources.files.declare import FileTable
 from reporting.sources.google_sheets.entities import SheetTab
 from reporting.sources.notion.checks import open_source
 from reporting.sources.notion.properties import title_of
@@ -133,9 +134,11 @@ def _add_listed(console: Console, places: Places, name: str) -> None:
         entity = entity_named(name)
     except LookupError as error:
         raise CommandError(f"{error.args[0]} Add it to the entities of its source first.") from None
-    if not isinstance(entity, SqlTable | SheetTab | RestEntity):
+    if not isinstance(entity, SqlTable | SheetTab | RestEntity | FileTable):
         raise CommandError(f"the files of {entity.table} are written by hand; they come with the project.")
-    columns, is_castable = scaffold.staging_columns(entity.columns)
+    columns, is_castable = scaffold.staging_columns(
+        entity.staged if isinstance(entity, FileTable) else entity.columns
+    )
     is_own = entity.table in OWN_TABLES
     folder = places.staging / ("own" if is_own else entity.source)
     prefix = OWN if is_own else ""

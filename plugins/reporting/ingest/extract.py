@@ -30,6 +30,7 @@ from reporting.sources.base import (
     BinReader,
     Page,
     Reader,
+    RejectingReader,
     ResumableReader,
     SourceError,
     SourceUnavailableError,
@@ -306,7 +307,7 @@ def _manifest(
         part_count=0,
         is_complete=True,
         missing_count=missing_count,
-        rejected_count=full_refresh.rejected_count,
+        rejected_count=full_refresh.rejected_count + _rejected_count(reader),
         content_digest=full_refresh.digest if is_full else None,
         is_unchanged=is_unchanged,
         sync_token=reader.sync_token if isinstance(reader, SyncReader) else None,
@@ -319,11 +320,12 @@ def _manifest(
 
 def _tell(task: _Task, folder: str, manifest: Manifest) -> None:
     """Say in the log what was read."""
-    if manifest.rejected_count:
+    unkeyed_count = manifest.rejected_count - _rejected_count(task.reader)
+    if unkeyed_count:
         logger.warning(
             "%s: %d records have no id. They are kept in %s/%s and cannot be loaded; everything else is.",
             task.entity.table,
-            manifest.rejected_count,
+            unkeyed_count,
             task.landing.uri,
             folder,
         )
@@ -337,6 +339,11 @@ def _tell(task: _Task, folder: str, manifest: Manifest) -> None:
         folder,
         "; just what the warehouse holds already" if manifest.is_unchanged else "",
     )
+
+
+def _rejected_count(reader: Reader) -> int:
+    """How many of the records say only why something cannot be read. The reader has told of them."""
+    return reader.rejected_count if isinstance(reader, RejectingReader) else 0
 
 
 def _expected_count(reader: Reader) -> Callable[[], int | None]:

@@ -13,6 +13,7 @@ from reporting.ingest.suppression import record_key
 from reporting.privacy.identity import Identity, folded
 from reporting.settings import Settings
 from reporting.sources.hubspot.entities import HUBSPOT_OBJECTS
+from reporting.sources.registry import entity_named
 from reporting.warehouse.transfer import Row, address_of, read_rows
 
 CONTACTS = {"hubspot": "hubspot__contacts", "google": "google__contacts"}
@@ -74,11 +75,12 @@ class Person:
 
     @property
     def keys(self) -> frozenset[str]:
-        """What is hashed and kept. An association goes with either of its ends and needs no key."""
+        """What is hashed and kept. An association goes with either of its ends and needs no key, and a record whose key will be
+        another's is known by its addresses alone."""
         records = (
             record_key(table, each)
             for table, ids in self.rows.items()
-            if table != purged.ASSOCIATIONS
+            if table != purged.ASSOCIATIONS and _has_lasting_keys(table)
             for each in ids
         )
         contacts = (
@@ -136,6 +138,14 @@ def find(client: bigquery.Client, settings: Settings, who: Sequence[str]) -> Per
         rows=rows,
         mentions=mentions,
     )
+
+
+def _has_lasting_keys(table: str) -> bool:
+    try:
+        return entity_named(table).has_lasting_keys
+    except LookupError:
+        # A table of a source that is not there any more.
+        return True
 
 
 def _contacts(client: bigquery.Client, settings: Settings) -> Iterator[Contact]:

@@ -56,12 +56,14 @@ def staging_columns(columns: Mapping[str, Property]) -> tuple[list[StagingColumn
 
 def model(entity: Entity, columns: list[StagingColumn]) -> str:
     lines = ",\n".join(f"        {each.sql}" for each in columns)
+    # What could not be read is in the raw table alone.
+    rejects = "\n    where reject_reason is null" if entity.has_rejects else ""
     return f"""\
 with
 
 source as (
 
-    select * from {{{{ source('{entity.source}', '{entity.name}') }}}}
+    select * from {{{{ source('{entity.source}', '{entity.name}') }}}}{rejects}
 
 ),
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import PrivateAttr, ValidationError
 
@@ -24,9 +24,11 @@ from reporting.settings.data import (
 from reporting.settings.errors import Problem, SettingError
 from reporting.settings.model import PARTS, VARIABLES
 from reporting.settings.part import PREFIX, Part, Variable
-from reporting.settings.values import LOOPBACK, is_bucket
+from reporting.settings.values import BUCKET_SCHEMES, LOOPBACK, is_bucket
 
 MEGABYTE = 10**6
+# The connection of the source `files`, whose address may be a bucket of Google's.
+FILES_CONNECTION = "AIRFLOW_CONN_FILES"
 # The folder, within the state folder, where the local BigQuery keeps its data and its token.
 LOCAL_BIGQUERY = "bigquery"
 LONGEST_QUOTE = 100
@@ -91,9 +93,13 @@ class Settings(Schedules, Sources, Storage, Warehouse):
 
     @cached_property
     def google_key(self) -> GoogleKey | None:
-        """The service account's key if one of the addresses is a Google bucket (None: use the machine's own credentials)."""
+        """The service account's key if one of the addresses, or that of the files to read, is a Google bucket (None: use the
+        machine's own credentials)."""
         others = (self._environment.get(name, "") for name in (BACKUP_URI, EXPORT_URI))
-        if not any(map(is_bucket, (self.landing_uri, self.site_uri, *others))):
+        # A connection is JSON, or an address of which parts are quoted.
+        files = unquote(self._environment.get(FILES_CONNECTION, ""))
+        is_any = any(map(is_bucket, (self.landing_uri, self.site_uri, *others)))
+        if not is_any and not any(f"{scheme}://" in files for scheme in BUCKET_SCHEMES):
             return None
         try:
             return key_of(self._environment)

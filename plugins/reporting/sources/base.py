@@ -249,6 +249,15 @@ class BinReader(Reader, Protocol):
         """Yield the state of records that were in the bin before. Their reason is `purged` if they no longer exist at all."""
 
 
+@runtime_checkable
+class RejectingReader(Reader, Protocol):
+    """A reader that also yields records of what it could not read, with the reason and no content."""
+
+    @property
+    def rejected_count(self) -> int:
+        """How many of the records so far are such."""
+
+
 def missing(ids: Iterable[str]) -> Iterator[Page]:
     """Tombstones for records that a list of everything does not have; no page where there are none."""
     if gone := tuple(Tombstone(each, "missing") for each in ids):
@@ -325,7 +334,7 @@ class Source:
     @property
     def connection(self) -> str:
         """The name of the Airflow connection with which it is read."""
-        return self.entities[0].connection
+        return self.entities[0].connection if self.entities else self.name
 
     @property
     def rows(self) -> Rows:

@@ -67,6 +67,7 @@ from reporting.warehouse import schema
 from reporting.warehouse.client import connect
 from sandbox.lists import served
 
+CASH_FLOW = ["stg_google_sheets__ledger", "int_money_lover__entries", "cash_flow"]
 for name in sorted(OWN - {"library__loans"}):
     assert call("new-source", [name, "--root", sys.argv[1]]) == 0
 settings = read_settings()
@@ -76,6 +77,11 @@ landing = Landing(settings.landing_uri)
 inserted = {}
 for name in sorted(OWN):
     entity = entity_named(name)
+    if entity.source == "files":
+        reader = open_reader(settings, entity, f"{sys.argv[1]}/sandbox/files", None)
+        folder = extract(client, settings, entity, "full", reader, landing)
+        inserted[name] = load(client, settings, entity, landing, folder).inserted
+        continue
     api = importlib.import_module(f"sandbox.own.{entity.source}" if name == "library__loans" else f"sandbox.{entity.source}")
     with served(api.fake()) as address:
         reader = open_reader(settings, entity, api.KEY, address)
@@ -83,11 +89,12 @@ for name in sorted(OWN):
         reader.close()
     inserted[name] = load(client, settings, entity, landing, folder).inserted
 done = subprocess.run(
-    dbt.build_command(settings, [f"source:{name.replace('__', '.')}+,tag:staging" for name in sorted(OWN)]),
+    dbt.build_command(settings, [f"source:{name.replace('__', '.')}+,tag:staging" for name in sorted(OWN)] + CASH_FLOW),
     env=dbt.environment(settings), capture_output=True, text=True, check=False,
 )
 assert done.returncode == 0, done.stdout
-rows = {}
+found = client.query(f"SELECT * FROM {settings.dataset('marts')}.cash_flow ORDER BY month_on, category").result()
+rows = {"cash_flow": [dict(row) for row in found]}
 for name in OWN:
     found = client.query_and_wait(f"SELECT * FROM {settings.dataset('staging')}.stg_{name} ORDER BY record_id")
     rows[name] = [dict(row) for row in found]
@@ -154,8 +161,13 @@ OFFLINE = (
 def test_a_source_is_ready_to_run(
     copy: Path, command: Callable[..., int], bigquery_endpoint: LocalBigQuery, tmp_path: Path
 ) -> None:
-    for example in ("todoist", "stripe", "bitpanda"):
+    for example in ("todoist", "stripe", "bitpanda", "battery", "money_lover"):
         shutil.copytree(ROOT / "docs/examples" / example, copy / "plugins/reporting/sources/own" / example)
+    entries = copy / "dbt/models/intermediate/own/int_money_lover__entries.sql"
+    entries.parent.mkdir()
+    shutil.move(copy / "plugins/reporting/sources/own/money_lover" / entries.name, entries)
+    own = copy / "dbt/macros/own.sql"
+    own.write_text(own.read_text().replace("return([])", "return(['int_money_lover__entries'])"))
     before = files(copy)
     assert command("library", "--from", recorded(tmp_path), *OFFLINE) == 0
     written = {path: text for path, text in files(copy).items() if path not in before}
@@ -219,15 +231,33 @@ def test_a_source_is_ready_to_run(
         "todoist__tasks": 25,
         "stripe__charges": 25,
         "bitpanda__holdings": 3,
+        "files__battery_log": 37,
+        "files__money_lover": 5,
     }
     numbers = sorted(path.name[:8] for path in (copy / "migrations/versions").glob("own_*"))
-    assert numbers == ["own_0001", "own_0002", "own_0003", "own_0004"]
+    assert numbers == [f"own_{number:04}" for number in range(1, 7)]
     check_rows(found["rows"])
 
 
 def check_rows(rows: dict[str, list[dict[str, Any]]]) -> None:
     """What the staging models make of the examples, and of the source that was proposed."""
     assert float(rows["bitpanda__holdings"][1]["attributes_balance"]) == 0.125
+    # The line of the sensor is in the raw table alone.
+    assert len(rows["files__battery_log"]) == 36
+    row = rows["files__battery_log"][0]
+    assert (row["time"][:19], float(row["source_line"])) == ("2026-01-05 08:00:00", 2)
+    assert all(isinstance(float(each["battery"]), float) for each in rows["files__battery_log"])
+    assert all(each["uncastable_columns"] == [] for each in rows["files__battery_log"])
+    assert [
+        (each["month_on"], each["category"], float(each["net"]), float(each["balance"]))
+        for each in rows["cash_flow"]
+    ] == [
+        ("2025-12-01", "Salary", 3000, 3000),
+        ("2026-01-01", "Groceries", -40.25, 1709.75),
+        ("2026-01-01", "Rent", -1250, 1709.75),
+        ("2026-02-01", "Gifts", 25, 1725),
+        ("2026-02-01", "Groceries", -9.75, 1725),
+    ]
     assert (
         rows["bitpanda__holdings"][1]["record_id"] == rows["bitpanda__holdings"][1]["snapshot_day"] + "/w-btc"
     )

@@ -1,4 +1,4 @@
-"""Three declared sources against their fake APIs on loopback, read and loaded: paging, changes, deletions, days, and going on."""
+"""Declared sources, read and loaded: three against their fake APIs on loopback, and files in a folder."""
 
 import ast
 import importlib.util
@@ -15,14 +15,20 @@ from google.cloud import bigquery
 from sqlalchemy.schema import CreateTable
 from sqlalchemy_bigquery import BigQueryDialect
 
-from reporting.ingest import states
+from reporting.ingest import states, suppression
+from reporting.ingest.addresses import address_key
 from reporting.ingest.extract import extract
 from reporting.ingest.landing import Landing, Manifest, Refresh
-from reporting.ingest.load import load
+from reporting.ingest.load import TombstoneGuardError, load
+from reporting.ingest.replay import kept_runs, replay
 from reporting.ingest.sync_log import Counts
-from reporting.ingest.verify import verify
+from reporting.ingest.verify import Verification, verify
+from reporting.privacy import Person
 from reporting.settings import ROOT, Settings
+from reporting.sources import registry
 from reporting.sources.base import Source, SourceError, SourceUnavailableError
+from reporting.sources.files import FileTable
+from reporting.sources.files.reader import FilesReader
 from reporting.sources.registry import SOURCES
 from reporting.sources.rest.client import Client
 from reporting.sources.rest.declare import RestEntity
@@ -31,6 +37,8 @@ from reporting.warehouse import tables
 from reporting.warehouse.tables import raw_table
 from sandbox import bitpanda, stripe, todoist
 from sandbox.lists import Lists, served
+from tests.support import syncs as general
+from tests.support.drops import Drop, table
 from tests.support.rest_api import PATIENT
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -233,3 +241,137 @@ def test_a_connection_of_another_kind_is_told(syncs: Callable[[str], Syncs]) -> 
     ]
     assert texts[0] == "can be read; its first page has 10 records."
     assert texts[1].startswith("Todoist refused the token (401).")
+
+
+class FileSyncs(general.Syncs):
+    """Reads and loads the files of `drop`."""
+
+    drop: Drop
+
+    def reader(self, declared: FileTable) -> FilesReader:
+        return self.drop.reader(declared)
+
+    def changed(self, declared: FileTable) -> Counts:
+        return self.synced(declared, "changed", self.reader(declared))
+
+    def full(self, declared: FileTable) -> Counts:
+        return self.synced(declared, "full", self.reader(declared))
+
+
+def verified(syncs: FileSyncs, declared: FileTable) -> Verification:
+    return verify(syncs.client, syncs.settings, declared, lambda: syncs.reader(declared))
+
+
+@pytest.fixture
+def drops(
+    shared_warehouse: tuple[bigquery.Client, Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Drop, FileTable, FileSyncs]:
+    """A folder, its declared table, and what loads it into an empty raw table."""
+    client, settings = shared_warehouse
+    declared = table()
+    monkeypatch.setitem(SOURCES, "files", replace(SOURCES["files"], entities=(declared,)))
+    monkeypatch.setattr(tables, "ENTITIES", (declared,))
+    monkeypatch.setattr(registry, "ENTITIES", (declared,))
+    made = raw_table(declared, sa.MetaData(), settings.dataset("raw").removesuffix("raw"))
+    client.query(f"DROP TABLE IF EXISTS {settings.dataset('raw')}.{declared.table}").result()
+    client.query(str(CreateTable(made).compile(dialect=BigQueryDialect()))).result()
+    syncs = FileSyncs(client, replace(settings, state=tmp_path / "state"), Landing(str(tmp_path / "landing")))
+    syncs.forget()
+    return Drop(tmp_path / "files"), declared, syncs
+
+
+def test_files_are_read_loaded_mended_and_removed(drops: tuple[Drop, FileTable, FileSyncs]) -> None:
+    drop, declared, syncs = drops
+    syncs.drop = drop
+    head = "at;level;note\n"
+    for number in range(4):
+        drop.put(f"battery/{number}.csv", f"{head}2026-01-0{number + 1};{number},5;x\n2026-01-09;1.234;y\n")
+    drop.put("battery/4.csv", f"{head}2026-01-05;1,5\n")
+    drop.put("battery/5.csv", "nothing\n")
+    assert syncs.changed(declared) == Counts(10, 10, 0, 0, 10, 10)
+    assert (syncs.manifest.refresh, syncs.manifest.rejected_count) == ("full", 2)
+    assert syncs.sync_log()[-1]["rows_rejected"] == 2
+    rows = syncs.raw(declared)
+    assert (rows["battery/3.csv:2"]["level"], rows["battery/3.csv:2"]["source_line"]) == ("1234", "3")
+    assert rows["battery/4.csv:1"]["reject_reason"] == "has 2 fields, where the header has 3"
+    assert rows["battery/5.csv:0"]["reject_reason"] == "has no line with the names of the columns"
+
+    # Nothing new: one line in the sync log, and no load. What is mended is no reject any more.
+    assert syncs.changed(declared) == Counts(0)
+    drop.put("battery/4.csv", f"{head}2026-01-05;1,5;x\n")
+    assert syncs.changed(declared) == Counts(1, 0, 1, 0)
+    assert (syncs.manifest.refresh, syncs.manifest.rejected_count) == ("changed", 0)
+    # Of a file that could not be read when nothing was known of it the table may have any number of rows.
+    drop.put("battery/5.csv", f"{head}2026-01-06;1,5;x\n")
+    assert syncs.changed(declared) == Counts(11, 1, 0, 1, 10, 10)
+    assert (syncs.manifest.refresh, syncs.manifest.rejected_count) == ("full", 0)
+    assert list(syncs.raw(declared, "reject_reason IS NOT NULL AND _deleted_at IS NULL")) == []
+
+    # A removed file is held against the share of a table that may go, in an hourly read, too.
+    drop.remove("battery/0.csv")
+    with pytest.raises(TombstoneGuardError, match="misses 2 of 10 rows"):
+        syncs.extracted(declared, "changed", syncs.reader(declared), 0.1)
+    assert syncs.changed(declared).tombstoned == 2
+    gone = syncs.raw(declared, "_deleted_at IS NOT NULL")
+    assert set(gone) == {"battery/0.csv:1", "battery/0.csv:2", "battery/5.csv:0"}
+    found = verified(syncs, declared)
+    assert (found.is_equal, found.source_count, found.warehouse_count) == (True, 8, 8)
+
+    # An hour later it is back, and another one is half-written, of which nothing is lost.
+    drop.put("battery/0.csv", f"{head}2026-01-01;0,5;x\n2026-01-09;1.234;y\n")
+    drop.put("battery/1.csv", f"{head}2026-01-02;1", is_recent=True)
+    assert syncs.changed(declared) == Counts(2, 0, 2, 0)
+    assert syncs.full(declared).tombstoned == 0
+    assert verified(syncs, declared).is_equal
+    drop.put("battery/1.csv", f"{head}2026-01-02;7,5;x\n")
+    assert syncs.changed(declared).tombstoned == 1
+    assert syncs.raw(declared, "_deleted_at IS NULL")["battery/1.csv:1"]["level"] == "7.5"
+
+    # An old landing changes nothing that was read later; into an empty table it brings back what was read then.
+    [*_, first] = kept_runs(syncs.landing, declared)
+    assert not replay(
+        syncs.client, syncs.settings, declared, syncs.landing, first, tombstone_share=1
+    ).has_changes
+    syncs.client.query(f"DELETE FROM {syncs.settings.dataset('raw')}.{declared.table} WHERE TRUE").result()
+    assert (
+        replay(syncs.client, syncs.settings, declared, syncs.landing, first, tombstone_share=1).inserted == 10
+    )
+
+
+def test_whoever_was_erased_does_not_come_back_from_a_file(drops: tuple[Drop, FileTable, FileSyncs]) -> None:
+    drop, declared, syncs = drops
+    syncs.drop = drop
+    drop.put("battery/a.csv", "at;level;note\n2026-01-01;1;jane@example.org\n2026-01-02;2;x\n")
+    assert syncs.full(declared).inserted == 2
+    nobody: frozenset[str] = frozenset()
+    jane = Person(
+        record_ids=nobody,
+        person_ids=nobody,
+        emails=frozenset(["jane@example.org"]),
+        shared_emails=nobody,
+        phones=nobody,
+        names=nobody,
+        rows={declared.table: frozenset(["battery/a.csv:1"])},
+        mentions={},
+    )
+    # The place in the file is not hers for ever.
+    assert jane.keys == {address_key("jane@example.org")}
+    keys = suppression.hashed(jane.keys, "purge", datetime.now(UTC))
+    suppression.add(syncs.client, syncs.settings, keys)
+    try:
+        matcher = suppression.Matcher(keys)
+        raw = syncs.client.get_table(
+            f"{syncs.settings.project}.{syncs.settings.dataset('raw')}.{declared.table}"
+        )
+        is_erased = matcher.of_table(f"raw.{declared.table}")
+        assert suppression.erase_rows(syncs.client, raw, is_erased) == 1
+        assert syncs.full(declared).inserted == 0
+        drop.put("battery/a.csv", "at;level;note\n2026-01-01;7;jane@example.org\n2026-01-02;3;x\n")
+        assert syncs.changed(declared) == Counts(1, 0, 1, 0)
+        assert set(syncs.raw(declared)) == {"battery/a.csv:2"}
+        # She is taken out of the file, and the record after her is in her place.
+        drop.put("battery/a.csv", "at;level;note\n2026-01-02;3;x\n")
+        assert syncs.changed(declared).tombstoned == 1
+        assert set(syncs.raw(declared, "_deleted_at IS NULL")) == {"battery/a.csv:1"}
+    finally:
+        suppression.forget(syncs.client, syncs.settings, ["purge"])

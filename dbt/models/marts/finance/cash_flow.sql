@@ -2,12 +2,15 @@ with
 
 entries as (
 
-    select
-        date_trunc(entry_on, month) as month_on,
-        coalesce(category, '(no category)') as category,
-        amount
-    from {{ ref('stg_google_sheets__ledger') }}
-    where not is_deleted and entry_on is not null and amount is not null
+    {% for model in ['stg_google_sheets__ledger'] + own_entries() %}
+        select
+            date_trunc(entry_on, month) as month_on,
+            coalesce(category, '(no category)') as category,
+            amount
+        from {{ ref(model) }}
+        where not is_deleted and entry_on is not null and amount is not null
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 
 ),
 
