@@ -1,0 +1,15 @@
+"""Clients from Airflow's connections."""
+
+import pytest
+
+from reporting.orchestration import connections
+from reporting.settings import read_settings
+from tests.support.bucket import ACCOUNT, bucket
+
+
+def test_the_warehouse_is_opened_with_the_key_of_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    with bucket(monkeypatch) as connection:
+        monkeypatch.setenv("AIRFLOW_CONN_BIGQUERY", connection)
+        client = connections.warehouse(read_settings({"REPORTING_BIGQUERY_PROJECT": "of-the-owner"}))
+    assert client.project == "of-the-owner"
+    assert client._credentials.service_account_email == ACCOUNT
