@@ -12,7 +12,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 
 from reporting.backup import backup
-from reporting.deploy import configuration
+from reporting.deploy import configuration, extras
 from reporting.deploy.errors import CommandError
 from reporting.settings import SettingError, Settings, is_bucket, problems, read_settings
 from reporting.sources.base import Finding, Source, SourceError
@@ -27,7 +27,7 @@ LONGEST_BACKUP_AGE = timedelta(days=2)
 
 def check_settings(variables: Mapping[str, str]) -> Iterator[Finding]:
     """One finding per variable whose value cannot be used."""
-    for problem in problems(variables):
+    for problem in (*problems(variables), *extras.missing(variables)):
         yield Finding(problem.variable, False, f"{problem.text}.")
 
 

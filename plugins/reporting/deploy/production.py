@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from sqlalchemy import URL
 
-from reporting.deploy import configuration, database, sign_in
+from reporting.deploy import configuration, database, extras, sign_in
 from reporting.deploy.errors import CommandError
 from reporting.google_key import CONNECTION
 from reporting.monitoring import alerts
@@ -71,7 +71,7 @@ def check(given: Mapping[str, str]) -> URL:
     findings = [
         *_secret_findings(given),
         *_base_url_findings(given),
-        *(Finding(each.variable, each.text) for each in problems(given)),
+        *(Finding(each.variable, each.text) for each in (*problems(given), *extras.missing(given))),
         *_database_findings(given),
         *_warehouse_findings(given),
         *_admin_findings(given),

@@ -52,6 +52,7 @@ def make_request(form: str, marts: list[str], since: str | None, until: str | No
     """Validate what a user asked for. Empty `marts` mean all of them. Raises `ExportError`."""
     if form not in FORMATS:
         raise ExportError(f"'{form}' is not a format of exports. Use one of {', '.join(FORMATS)}.")
+    FORMATS[form].check_installed()
     request = Request(FORMATS[form], marts_named(marts), parse_interval(since, until, timezone))
     if len(request.whole) == len(request.marts):
         raise ExportError(

@@ -9,6 +9,7 @@ import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,11 +29,18 @@ Manifest = dict[str, Any]
 Counted = Callable[[int], None]
 
 
+class NotInstalledError(ExportError):
+    """A format needs a package that is not installed."""
+
+
 class Format(ABC):
     """A file format. `suffix` is that of a single file with all marts; None means a folder with one file per mart."""
 
     name: str
     suffix: str | None = None
+
+    def check_installed(self) -> None:  # noqa: B027 (most need nothing)
+        """Raise `NotInstalledError` if a package that it needs is not installed."""
 
     @abstractmethod
     def write(self, path: Path, mart: str, content: Content, counted: Counted) -> None:
@@ -116,6 +124,13 @@ class DuckDb(Format):
     name = "duckdb"
     suffix = ".duckdb"
 
+    def check_installed(self) -> None:
+        """Raise `NotInstalledError` in an installation without DuckDB."""
+        if find_spec("duckdb") is None:
+            raise NotInstalledError(
+                "DuckDB is not installed. Run script/bootstrap --with duckdb, or choose another kind of file."
+            )
+
     def write(self, path: Path, mart: str, content: Content, counted: Counted) -> None:
         """Add a mart."""
         import duckdb
@@ -143,10 +158,11 @@ class DuckDb(Format):
 
     def manifest(self, path: Path) -> Manifest | None:
         """The manifest. Raises `ExportError` while another program writes the database."""
-        import duckdb
-
         if not path.is_file():
             return None
+        self.check_installed()
+        import duckdb
+
         try:
             with closing(_duckdb(path, is_read=True)) as database:
                 rows = database.execute(f"SELECT manifest FROM {MANIFEST_TABLE}").fetchall()

@@ -11,7 +11,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from reporting.exports.export import Request, Step, export
-from reporting.exports.formats import FORMATS, MANIFEST, Format, Manifest, manifest_in
+from reporting.exports.formats import FORMATS, MANIFEST, Format, Manifest, NotInstalledError, manifest_in
 from reporting.exports.marts import ExportError
 from reporting.settings import Settings
 from reporting.storage.files import is_on_disk, open_folder, put_whole, write_whole
@@ -64,7 +64,11 @@ def _name(form: Format) -> str:
 def _remove(path: Path, form: Format) -> None:
     """Remove an export, and nothing that is none; what else was put into its folder stays."""
     path = path.resolve()
-    manifest = form.manifest(path)
+    try:
+        manifest = form.manifest(path)
+    except NotInstalledError as error:
+        logger.warning("%s stays, since it cannot be seen whether it is an export. %s", path, error)
+        return
     if manifest is None:
         return
     if form.suffix is None:

@@ -36,9 +36,10 @@ def warehouse(settings: Settings) -> bigquery.Client:
     # Without a connection, Google's client finds the credentials of the machine.
     if settings.emulator_host or find(BIGQUERY) is None:
         return connect(settings)
-    from airflow.providers.google.cloud.hooks.bigquery import BigQueryHook
+    # The base of Airflow's hook of BigQuery, which itself needs pandas.
+    from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 
-    return connect(settings, BigQueryHook(gcp_conn_id=BIGQUERY).get_credentials())
+    return connect(settings, GoogleBaseHook(gcp_conn_id=BIGQUERY).get_credentials())
 
 
 def service_account_key() -> GoogleKey | None:

@@ -16,7 +16,7 @@ from google.auth.exceptions import RefreshError
 from google.oauth2.credentials import Credentials
 from google_auth_httplib2 import AuthorizedHttp
 from googleapiclient.discovery import build
-from googleapiclient.errors import HttpError
+from googleapiclient.errors import HttpError, UnknownApiNameOrVersion
 
 from reporting.sources.base import AccessDeniedError, SourceError
 from reporting.sources.http import Policy, PoliteTransport
@@ -80,13 +80,19 @@ class GoogleAccount:
             token_uri=f"{base_url}/token" if base_url else TOKEN_ADDRESS,
             scopes=[served.scope],
         )
-        self.api = build(
-            served.name,
-            served.version,
-            http=AuthorizedHttp(credentials, http=_Http(self._http)),
-            client_options={"api_endpoint": base_url} if base_url else None,
-            static_discovery=True,
-        )
+        try:
+            self.api = build(
+                served.name,
+                served.version,
+                http=AuthorizedHttp(credentials, http=_Http(self._http)),
+                client_options={"api_endpoint": base_url} if base_url else None,
+                static_discovery=True,
+            )
+        except UnknownApiNameOrVersion:
+            raise SourceError(
+                f"there is no description of the {served.title} here. Add the line {served.name}.{served.version} to "
+                "requirements/google-apis.txt, and run script/bootstrap as before."
+            ) from None
 
     def close(self) -> None:
         """Close the connections."""

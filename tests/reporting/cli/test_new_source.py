@@ -93,7 +93,7 @@ done = subprocess.run(
     env=dbt.environment(settings), capture_output=True, text=True, check=False,
 )
 assert done.returncode == 0, done.stdout
-found = client.query(f"SELECT * FROM {settings.dataset('marts')}.cash_flow ORDER BY month_on, category").result()
+found = client.query_and_wait(f"SELECT * FROM {settings.dataset('marts')}.cash_flow ORDER BY month_on, category")
 rows = {"cash_flow": [dict(row) for row in found]}
 for name in OWN:
     found = client.query_and_wait(f"SELECT * FROM {settings.dataset('staging')}.stg_{name} ORDER BY record_id")

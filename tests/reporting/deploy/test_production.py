@@ -2,12 +2,13 @@
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from reporting.deploy import configuration, production
+from reporting.deploy import checks, configuration, extras, production
 from reporting.local.bigquery import LocalBigQuery
 from reporting.settings import ROOT
 from tests.support.production_server import environment
@@ -151,6 +152,21 @@ def test_airflow_gets_what_is_derived_and_nothing_that_only_the_start_needs(give
     assert made["REPORTING_METADATA_URL"] == made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     assert not {"REPORTING_DATABASE_URL", "REPORTING_ADMIN_PASSWORD"} & set(made)
     assert "*" not in made["FORWARDED_ALLOW_IPS"]
+
+
+@pytest.mark.parametrize(("variable", "value", "extra"), extras.NEEDS)
+def test_what_is_needed_and_not_installed_is_named(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch, variable: str, value: str, extra: str
+) -> None:
+    given[variable] = value
+    assert production.check(given).host == "db.example"
+    assert list(checks.check_settings(given)) == []
+    # As if it were not there: find_spec finds nothing then.
+    monkeypatch.setitem(sys.modules, extra, None)
+    assert f"run script/bootstrap --with {extra}" in findings(given)[variable]
+    (finding,) = checks.check_settings(given)
+    assert (finding.subject, finding.is_well) == (variable, False)
+    assert f"run script/bootstrap --with {extra}" in finding.text
 
 
 def test_workers_on_other_machines_ask_at_the_internal_address(given: dict[str, str]) -> None:

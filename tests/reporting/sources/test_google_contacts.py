@@ -18,12 +18,12 @@ from reporting.sources.base import (
     SyncReader,
     Tombstone,
 )
-from reporting.sources.google_api import RefusedError, authorized_user, is_rate_limited
+from reporting.sources.google_api import Api, GoogleAccount, RefusedError, authorized_user, is_rate_limited
 from reporting.sources.google_contacts import reader as google_contacts
 from reporting.sources.google_contacts import rows
 from reporting.sources.google_contacts.api import Account
 from reporting.sources.google_contacts.lists import ContactsReader, content_hash
-from reporting.sources.http import PoliteTransport
+from reporting.sources.http import Policy, PoliteTransport
 from tests.support.google_account import (
     ENTITIES,
     LONG_AGO,
@@ -513,6 +513,12 @@ def test_an_authorized_user_is_found_where_airflow_keeps_it(tmp_path: Path) -> N
             authorized_user({"credential_config_file": named})
     with pytest.raises(AccessDeniedError, match=r"lacks client_secret.*script/google-login"):
         Account({**USER, "client_secret": ""})
+
+
+def test_an_api_whose_description_was_not_kept_is_named() -> None:
+    calendar = Api("calendar", "v0", "Calendar API", "https://scope.example", Policy(1.0))
+    with pytest.raises(SourceError, match=r"the line calendar\.v0 to requirements/google-apis\.txt"):
+        GoogleAccount(calendar, USER)
 
 
 def test_the_reader_of_an_entity(sample: AddressBook) -> None:

@@ -273,8 +273,8 @@ def drops(
     monkeypatch.setattr(tables, "ENTITIES", (declared,))
     monkeypatch.setattr(registry, "ENTITIES", (declared,))
     made = raw_table(declared, sa.MetaData(), settings.dataset("raw").removesuffix("raw"))
-    client.query(f"DROP TABLE IF EXISTS {settings.dataset('raw')}.{declared.table}").result()
-    client.query(str(CreateTable(made).compile(dialect=BigQueryDialect()))).result()
+    client.query_and_wait(f"DROP TABLE IF EXISTS {settings.dataset('raw')}.{declared.table}")
+    client.query_and_wait(str(CreateTable(made).compile(dialect=BigQueryDialect())))
     syncs = FileSyncs(client, replace(settings, state=tmp_path / "state"), Landing(str(tmp_path / "landing")))
     syncs.forget()
     return Drop(tmp_path / "files"), declared, syncs
@@ -332,7 +332,7 @@ def test_files_are_read_loaded_mended_and_removed(drops: tuple[Drop, FileTable, 
     assert not replay(
         syncs.client, syncs.settings, declared, syncs.landing, first, tombstone_share=1
     ).has_changes
-    syncs.client.query(f"DELETE FROM {syncs.settings.dataset('raw')}.{declared.table} WHERE TRUE").result()
+    syncs.client.query_and_wait(f"DELETE FROM {syncs.settings.dataset('raw')}.{declared.table} WHERE TRUE")
     assert (
         replay(syncs.client, syncs.settings, declared, syncs.landing, first, tombstone_share=1).inserted == 10
     )
