@@ -288,6 +288,82 @@ def test_a_table_that_never_had_a_row_has_a_count(tmp_path: Path) -> None:
     ]
 
 
+KNOWN = """
+import json
+import sys
+from pathlib import Path
+
+from local_bigquery.settings import settings
+
+from sandbox.bigquery.patches import extensions
+
+settings.data_dir = Path(sys.argv[1])
+extensions.apply()
+
+from local_bigquery.catalog import tables
+from local_bigquery.engine import database
+
+asked = []
+read = tables.columns
+
+
+def asking(*table: str) -> list:
+    asked.append(table[2])
+    return read(*table)
+
+
+tables.columns = asking
+if len(sys.argv) > 2:
+    from sandbox.bigquery.patches import known_columns
+
+    known_columns.apply()
+
+
+told = []
+for change in (
+    "SELECT 1",
+    "ALTER TABLE local.known.changing ADD COLUMN o BIGINT",
+    "CREATE OR REPLACE VIEW local.known.view AS SELECT n, o FROM local.known.changing",
+    "INSERT INTO local.known.changing (n) VALUES (1)",
+    "ALTER TABLE local.known.changing RENAME COLUMN n TO q",
+):
+    database.execute(change)
+    asked.clear()
+    found = [[field.name for field in tables.columns("local", "known", "changing")] for _ in range(3)]
+    assert found == found[:1] * 3
+    told.append([found[0], len(asked)])
+try:
+    tables.columns("local", "known", "nothing")
+except Exception as error:
+    told.append(type(error).__name__)
+print(json.dumps(told))
+"""
+
+
+# The INSERT changes no schema, and without the patch every look is one.
+@pytest.mark.parametrize(("patch", "looks"), [((), (3, 3, 3, 3, 3)), (("patched",), (1, 1, 1, 0, 1))])
+def test_columns_are_read_again_only_when_a_schema_has_changed(
+    tmp_path: Path, patch: tuple[str, ...], looks: tuple[int, ...]
+) -> None:
+    with server.running(tmp_path) as local:
+        client = connect(read_settings(local.variables))
+        client.create_dataset("known")
+        query(client, "CREATE TABLE known.changing (n INT64, m STRING)")
+        query(client, "CREATE VIEW known.view AS SELECT n FROM known.changing")
+    done = subprocess.run(
+        [serving.PYTHON, "-c", KNOWN, str(tmp_path / "data"), *patch],
+        cwd=serving.ROOT,
+        env={"HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+    )
+    names = [["n", "m"], ["n", "m", "o"], ["n", "m", "o"], ["n", "m", "o"], ["q", "m", "o"]]
+    told = [[each, count] for each, count in zip(names, looks, strict=True)]
+    assert json.loads(done.stdout.splitlines()[-1]) == [*told, "BigQueryError"]
+
+
 def test_a_job_that_has_not_ended_is_found_and_listed(patched: bigquery.Client) -> None:
     """Of a job that has not ended nothing is on the disk."""
     # Some ten seconds of work, which is ended as soon as it was seen.
