@@ -73,6 +73,7 @@ def build(settings: Settings, world: World) -> None:
     builds.record(world.client, settings, plan)
 
 
+@pytest.mark.heavy
 def test_a_killed_process_leaves_nothing_that_the_next_run_does_not_mend(
     world: World, shared_environment: dict[str, str]
 ) -> None:

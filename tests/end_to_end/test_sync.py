@@ -20,6 +20,7 @@ from tests.support.hubspot_portal import SMALL, portal
 pytestmark = pytest.mark.timeout(3600)
 
 
+@pytest.mark.heavy
 def test_connect_doctor_and_syncs_from_an_empty_folder_each(
     tmp_path: Path, bigquery_endpoint: LocalBigQuery
 ) -> None:

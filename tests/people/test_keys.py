@@ -148,6 +148,7 @@ def leads(sample_warehouse: Neighbourhood) -> dict[str, str]:
     derandomize=True,
 )
 @given(st.lists(worlds(), min_size=WORLDS, max_size=WORLDS))
+@pytest.mark.heavy
 def test_keys_outlive_what_happens_to_records(sample_warehouse: Neighbourhood, found: list[World]) -> None:
     table = f"{sample_warehouse.settings.dataset('snapshots')}.person_keys"
     sample_warehouse.client.query_and_wait(f"DROP TABLE IF EXISTS {table}")

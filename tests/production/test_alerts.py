@@ -39,6 +39,7 @@ def failing(name):
 one, other = failing("failing"), failing("failing_too")
 """
 ALERT = "ops_warehouse__problems__alert"
+pytestmark = pytest.mark.heavy
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +201,6 @@ def test_the_canary_pings(alerting: Production, api: AirflowApi, web: receivers.
     assert web.next() == ("/ping", "")
 
 
-@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("words", "part"), [("airflow scheduler", "scheduler"), ("airflow dag-processor", "dag_processor")]
 )

@@ -31,11 +31,15 @@ class Spy:
         self.tables: set[str] = set()
 
     def query(self, sql: str, **options: Any) -> Any:
-        self.tables |= set(re.findall(rf"`{self._prefix}(\w+\.\w+)`", sql))
+        self._note(sql)
         return self._client.query(sql, **options)
 
     def query_and_wait(self, sql: str, **options: Any) -> Any:
-        return self.query_and_wait(sql, **options)
+        self._note(sql)
+        return self._client.query_and_wait(sql, **options)
+
+    def _note(self, sql: str) -> None:
+        self.tables |= set(re.findall(rf"`{self._prefix}(\w+\.\w+)`", sql))
 
 
 def declared(name: str) -> set[str]:

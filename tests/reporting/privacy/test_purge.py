@@ -603,6 +603,7 @@ def test_addresses_are_found_in_any_text() -> None:
     assert set(purged.addresses_in(value)) == {"ada@example.com", "ben@example.com", "cleo@example.com"}
 
 
+@pytest.mark.heavy
 def test_the_command_asks_erases_builds_and_proves(
     sample_warehouse: SampleWarehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -651,11 +651,11 @@ def test_a_folder_is_connected(
     path = tmp_path / "configuration"
     monkeypatch.setenv("REPORTING_CONFIG", str(path))
     monkeypatch.setattr("builtins.input", lambda _: "Europe/Vienna")
-    monkeypatch.setattr("getpass.getpass", lambda _: str(tmp_path / "hushed"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{tmp_path / 'hushed'}\n"))
     with pytest.raises(CommandError, match="the folder of the connection 'files' is not there") as caught:
         call("connect", ["files"])
     assert "hushed" not in str(caught.value) + capsys.readouterr().out
-    monkeypatch.setattr("getpass.getpass", lambda _: str(drop.folder))
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{drop.folder}\n"))
     assert call("connect", ["files"]) == 0
     assert str(drop.folder) in configuration.read_owner_file(path)["AIRFLOW_CONN_FILES"]
     # Of a source without tables no command takes those of all others.

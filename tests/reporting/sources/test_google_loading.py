@@ -379,6 +379,7 @@ step = st.one_of(
 )
 
 
+@pytest.mark.heavy
 @hypothesis_settings(
     max_examples=4,
     deadline=None,

@@ -227,6 +227,7 @@ step = st.one_of(
 )
 
 
+@pytest.mark.heavy
 @hypothesis_settings(
     max_examples=5,
     deadline=None,

@@ -144,6 +144,7 @@ def test_everything_old_expires(tmp_path: Path, client_of: ClientOf) -> None:
         assert rows(client) == expected
 
 
+@pytest.mark.heavy
 def test_no_row_is_lost_when_compaction_is_killed(tmp_path: Path, client_of: ClientOf) -> None:
     with server.running(tmp_path) as address:
         expected = fill(client_of(address))
