@@ -156,7 +156,7 @@ select
     coalesce(founded_at, if(record_id = founder_id, current_timestamp(), null)) as founded_at,
     -- A key that somebody else goes on with. The key of those who turned out to be one person ends.
     if(
-        person_id != former_id and former_id in (select person_id from keys),
+        person_id != former_id and assigned.former_id in (select keys.person_id from keys),
         former_id,
         nullif(parted_from, person_id)
     ) as parted_from
