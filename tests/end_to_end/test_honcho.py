@@ -41,8 +41,9 @@ def start(clone: Path, **variables: str) -> subprocess.Popen[bytes]:
 
 
 def port_of(process: subprocess.Popen[bytes]) -> str:
-    arguments = psutil.Process(process.pid).cmdline()
-    return arguments[arguments.index("--port") + 1]
+    # As it was started: while a process becomes another program, it has no arguments for a moment.
+    assert isinstance(process.args, list)
+    return str(process.args[process.args.index("--port") + 1])
 
 
 @pytest.mark.timeout(3600)
