@@ -18,7 +18,7 @@ SECRET_FIELD = re.compile(
     r"password|passwd|pwd|passphrase|secret|token|credential|private_key|api_key|keyfile_dict", re.IGNORECASE
 )
 FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
-PEM = re.compile(r"-----BEGIN [A-Z ]+-----")
+PEM = re.compile(r"-----(BEGIN|END) [A-Z ]+-----")
 
 
 def scrub(text: str, environment: Mapping[str, str] = os.environ) -> str:
@@ -60,7 +60,7 @@ def _forms(secret: str) -> Iterator[str]:
         # In JSON within JSON the end of a line is escaped twice.
         lines = [line.strip(" \t\\") for line in secret.replace("\\n", "\n").splitlines()]
         # The first and last line are the same in every key, so they are no secret.
-        parts = [line for line in lines if line and not line.startswith("-----")] or parts
+        parts = [line for line in lines if line and not PEM.fullmatch(line)]
     for part in parts:
         yield part
         # A variable may hold bytes that are not text; that must not stop the other secrets from being hidden.

@@ -72,6 +72,13 @@ def test_a_key_is_hidden_line_by_line_and_with_its_lines_escaped(escaped: bool) 
         assert not [line for line in lines if line in found]
 
 
+def test_what_stands_beside_a_key_is_hidden_with_it() -> None:
+    beside = json.dumps({"key": PEM.rstrip("\n"), "named": "hush-hush-hush"})
+    assert "hush" not in scrub(beside, {"AIRFLOW_CONN_X": beside})
+    in_one_line = PEM.replace("\n", " ")
+    assert "invented" not in scrub(in_one_line, {"A_KEY": in_one_line})
+
+
 @pytest.mark.parametrize(
     "odd", ["geheimnis-\udcfc", '{"password": "geheimnis-\\ud800"}'], ids=["variable", "connection"]
 )
