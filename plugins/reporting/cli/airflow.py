@@ -63,7 +63,6 @@ def _make(state: Path, arguments: list[str]) -> int:
     with ExitStack() as stack:
         stack.enter_context(configuration.state_folder(state))
         made = state / MADE
-        stack.callback(made.unlink, missing_ok=True)
         made.unlink(missing_ok=True)
         ready = installation.prepare(
             stack, state, variables, console, port=port, bigquery_port=_bigquery_port()
@@ -82,6 +81,8 @@ def _make(state: Path, arguments: list[str]) -> int:
             ending_with_parent(configuration.AIRFLOW_BIN / "airflow", *arguments), env=ready.environment
         )
         stack.callback(processes.end, process)
+        # Before all else on the way out: honcho kills what has not ended within five seconds.
+        stack.callback(made.unlink, missing_ok=True)
         return process.wait()
 
 
