@@ -1,5 +1,6 @@
 """What more than one test needs."""
 
+import fcntl
 import os
 import shutil
 import zlib
@@ -106,11 +107,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
 
 
 @pytest.fixture(scope="session")
-def migrated_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A local BigQuery's folder with a warehouse at the newest revision, whose datasets begin with `PREFIX`. To be copied."""
-    folder = tmp_path_factory.mktemp("migrated")
-    with running(folder, threads=1) as local:
-        migrate({**local.variables, "REPORTING_DATASET_PREFIX": PREFIX})
+def migrated_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A local BigQuery's folder with a warehouse at the newest revision, whose datasets begin with `PREFIX`. To be copied.
+
+    The first process that asks for it makes it for all processes of the run.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "migrated"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            made = tmp_path_factory.mktemp("migrated")
+            with running(made, threads=1) as local:
+                migrate({**local.variables, "REPORTING_DATASET_PREFIX": PREFIX})
+            made.rename(folder)
     return folder
 
 

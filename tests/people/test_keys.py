@@ -89,7 +89,7 @@ def worlds(draw: st.DrawFn) -> World:
 def sample_warehouse(shared_environment: dict[str, str]) -> Iterator[Neighbourhood]:
     with migrated(shared_environment) as (client, settings):
         made = Neighbourhood(client, settings, date(2026, 6, 30))
-        made.dbt("tag:staging")
+        made.dbt("+person_keys,tag:staging")
         yield made
 
 

@@ -115,7 +115,7 @@ def story(shared_environment: dict[str, str]) -> Iterator[Story]:
     with migrated(shared_environment, REPORTING_DEFAULT_REGION="DE") as (client, settings):
         sample_warehouse = Neighbourhood(client, settings, TODAY)
         sample_warehouse.hold(PEOPLE)
-        sample_warehouse.dbt("tag:staging")
+        sample_warehouse.dbt("@int_people__records,tag:staging")
         first = day(sample_warehouse, "+relationships,tag:marts", "+people_matches,tag:marts")
         sample_warehouse.hold([*PEOPLE, LATER])
         second = day(sample_warehouse)

@@ -60,7 +60,7 @@ def score(shared_environment: dict[str, str]) -> Iterator[Score]:
         sample_warehouse = Neighbourhood(client, settings, date(2026, 6, 30))
         sample = people()
         sample_warehouse.hold((each.source, each.id, each.fields) for each in sample)
-        sample_warehouse.dbt("tag:staging")
+        sample_warehouse.dbt("+people_matches,tag:staging")
         sample_warehouse.dbt("+people_matches,tag:marts")
         candidates = {
             frozenset(pair)

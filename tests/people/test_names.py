@@ -168,7 +168,7 @@ def built(shared_environment: dict[str, str]) -> Iterator[Neighbourhood]:
             for which, emails in enumerate(pair):
                 records.append(card(4000 + 2 * place + which, ("Ada", ""), emails, []))
         sample_warehouse.hold(records)
-        sample_warehouse.dbt("tag:staging")
+        sample_warehouse.dbt("+people_matches,tag:staging")
         _was_built_before(sample_warehouse)
         sample_warehouse.dbt(
             "int_people__records",

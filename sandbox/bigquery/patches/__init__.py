@@ -8,6 +8,7 @@ file is unpacked before it is checked.
 from collections.abc import Callable
 
 from sandbox.bigquery.patches import (
+    absent_pandas,
     catalog_lookup,
     confinement,
     ctas_destination,
@@ -15,7 +16,7 @@ from sandbox.bigquery.patches import (
     empty_tables,
     extensions,
     gzip_upload,
-    known_columns,
+    known_catalog,
     literal_options,
     merge_in_transaction,
     own_language,
@@ -29,10 +30,11 @@ from sandbox.bigquery.patches import (
 
 ALL: dict[str, Callable[[], None]] = {
     "extensions": extensions.apply,
+    "absent_pandas": absent_pandas.apply,
     "confinement": confinement.apply,
     "own_language": own_language.apply,
     "catalog_lookup": catalog_lookup.apply,
-    "known_columns": known_columns.apply,
+    "known_catalog": known_catalog.apply,
     "unfinished_jobs": unfinished_jobs.apply,
     "ctas_destination": ctas_destination.apply,
     "elements": elements.apply,
