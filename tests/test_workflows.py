@@ -20,7 +20,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 def test_there_are_these() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["ci", "deploy", "round"]
+    assert [path.stem for path in WORKFLOWS] == ["ci", "deploy", "docs", "round"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
