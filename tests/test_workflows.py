@@ -75,6 +75,14 @@ def test_a_sync_gets_the_variables_of_the_repository(tmp_path: Path) -> None:
     }
 
 
+def test_documents_are_published_by_the_original_alone_and_only_when_it_says_so() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "docs.yml").read_text())["jobs"]
+    assert jobs["build"]["if"] == "vars.PUBLISH_DOCS == 'true' && !github.event.repository.fork"
+    assert "script/docs --publish" in [step.get("run") for step in jobs["build"]["steps"]]
+    # What publishes runs nothing else, and waits for what was refused or not.
+    assert (jobs["publish"]["needs"], len(jobs["publish"]["steps"])) == ("build", 1)
+
+
 SECRETS = {
     name
     for part in PARTS

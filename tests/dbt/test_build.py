@@ -282,7 +282,8 @@ def test_building_again_changes_nothing(story: Story) -> None:
     assert story.marts != story.first.marts
 
 
-QUERIES = [each for each in BLOCKS if each.is_sql]
+# The battery is an example, whose table no installation has.
+QUERIES = [each for each in BLOCKS if each.is_sql and "files__battery_log" not in each.text]
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=str)
