@@ -24,7 +24,7 @@ environments_of() {
         backup | memory | start) ;;
         connect | doctor | google-login | new-entity | new-revision | new-source | reference | vendor) echo airflow ;;
         environment) echo airflow dbt ;;
-        cleanup | export | mend-stamps | replay | report | restore | verify) echo airflow sandbox ;;
+        cleanup | export | mend-stamps | query | replay | report | restore | verify) echo airflow sandbox ;;
         *) echo airflow dbt sandbox ;;
     esac
 }

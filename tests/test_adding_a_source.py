@@ -13,7 +13,7 @@ import pytest
 
 from reporting.settings import ROOT
 
-DOCUMENT = (ROOT / "docs" / "adding-a-source.md").read_text()
+DOCUMENT = (ROOT / "docs" / "guides" / "adding-a-source.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
 SOURCES = ROOT / "plugins" / "reporting" / "sources"
 INVENTED = ROOT / "tests" / "invented"
@@ -69,7 +69,7 @@ def test_its_code_is_in_the_project() -> None:
 
 
 def test_what_declares_files_is_the_example() -> None:
-    document = (ROOT / "docs" / "files.md").read_text()
+    document = (ROOT / "docs" / "guides" / "files.md").read_text()
     [block] = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
     assert block == (EXAMPLES / "battery" / "__init__.py").read_text()
 

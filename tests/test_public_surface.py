@@ -1,4 +1,4 @@
-"""What owners' own files import and call, as docs/adding-a-source.md lists it: it stays, whatever moves behind it."""
+"""What owners' own files import and call, as docs/guides/adding-a-source.md lists it: it stays, whatever moves behind it."""
 
 import importlib
 import inspect
@@ -8,7 +8,7 @@ import pytest
 
 from reporting.settings import ROOT
 
-DOCUMENT = ROOT / "docs" / "adding-a-source.md"
+DOCUMENT = ROOT / "docs" / "guides" / "adding-a-source.md"
 # With the arguments that owners' files give: a revision, an entity, a model.
 CALLS = {
     "reporting.entity.NotionDatabase": ("name", "description", "default_name", "is_dated", "is_optional"),

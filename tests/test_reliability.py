@@ -7,12 +7,16 @@ import pytest
 
 from reporting.settings import ROOT
 
-NAMED = re.findall(r"`([a-z_/]+\.py)::(test_\w+)`", (ROOT / "docs" / "reliability.md").read_text())
+NAMED = re.findall(
+    r"`([a-z_/]+\.py)::(test_\w+)`", (ROOT / "docs" / "explanation" / "reliability.md").read_text()
+)
 
 
 def test_the_table_names_tests() -> None:
     rows = [
-        line for line in (ROOT / "docs" / "reliability.md").read_text().splitlines() if line.startswith("| ")
+        line
+        for line in (ROOT / "docs" / "explanation" / "reliability.md").read_text().splitlines()
+        if line.startswith("| ")
     ]
     # The first is the heading.
     assert len(NAMED) == len(rows) - 1 > 15

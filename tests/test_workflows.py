@@ -20,7 +20,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 def test_there_are_these() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["ci", "deploy", "round"]
+    assert [path.stem for path in WORKFLOWS] == ["ci", "deploy", "docs", "round"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -73,6 +73,14 @@ def test_a_sync_gets_the_variables_of_the_repository(tmp_path: Path) -> None:
     assert {name: value for name, value in given.items() if name in secrets} == {
         "AIRFLOW_CONN_NOTION": secrets["AIRFLOW_CONN_NOTION"]
     }
+
+
+def test_documents_are_published_by_the_original_alone_and_only_when_it_says_so() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "docs.yml").read_text())["jobs"]
+    assert jobs["build"]["if"] == "vars.PUBLISH_DOCS == 'true' && !github.event.repository.fork"
+    assert "script/docs --publish" in [step.get("run") for step in jobs["build"]["steps"]]
+    # What publishes runs nothing else, and waits for what was refused or not.
+    assert (jobs["publish"]["needs"], len(jobs["publish"]["steps"])) == ("build", 1)
 
 
 SECRETS = {

@@ -1,6 +1,7 @@
 """dbt itself, as production starts it, over rows that went through the reader and the loader."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from reporting.ingest.landing import Landing
 from reporting.settings import Settings
 from reporting.sources.notion.entities import NOTION
 from reporting.transform import builds, dbt
+from tests.support.documents import BLOCKS, Block
 from tests.support.notion_server import HABITS, START, Notion, reader_over, title
 from tests.support.syncs import Syncs
 
@@ -278,6 +280,23 @@ def test_building_again_changes_nothing(story: Story) -> None:
     }
     assert story.marts == story.second.marts
     assert story.marts != story.first.marts
+
+
+# The battery is an example, whose table no installation has.
+QUERIES = [each for each in BLOCKS if each.is_sql and "files__battery_log" not in each.text]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_a_query_of_the_documents_can_be_asked(
+    sample_warehouse: SampleWarehouse, story: Story, query: Block
+) -> None:
+    settings = sample_warehouse.settings
+    # The views of samples are made by another DAG; they have the columns of the raw tables.
+    sql = query.text.replace("samples.", "raw.")
+    for name in ("raw", "staging", "marts", "ops"):
+        sql = re.sub(rf"\b{name}\.(?=\w)", f"{settings.dataset(name)}.", sql)
+    assert settings.dataset("marts") != "marts"
+    sample_warehouse.client.query_and_wait(sql)
 
 
 def test_a_failing_test_is_named(sample_warehouse: SampleWarehouse, story: Story) -> None:

@@ -18,7 +18,7 @@ NAME = "reporting"
 PANELS = {
     "Begin": ("demo", "connect", "google-login", "doctor"),
     "Run": ("server", "sync", "start", "environment", "airflow", "memory"),
-    "Use the marts": ("report", "export"),
+    "Use the marts": ("report", "export", "query"),
     "Check and repair": ("verify", "verify-bigquery", "replay", "mend-stamps", "cleanup", "purge-person"),
     "Back up and restore": ("backup", "restore", "upgrade"),
     "Add data": ("new-source", "new-entity", "new-revision", "run-entity"),
@@ -30,6 +30,8 @@ PANELS = {
             "test",
             "lock",
             "reference",
+            "docs",
+            "screenshots",
             "vendor",
             "package",
             "production-check",

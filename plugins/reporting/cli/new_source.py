@@ -174,7 +174,7 @@ def _auth_of(text: str) -> Auth:
     if kind == "query" and is_named:
         return QueryKey(name)
     raise CommandError(
-        f"'{text}' is no way to sign: {SIGNS}. A login by OAuth is declared by hand: docs/adding-a-source.md."
+        f"'{text}' is no way to sign: {SIGNS}. A login by OAuth is declared by hand: docs/guides/adding-a-source.md."
     )
 
 
@@ -217,7 +217,7 @@ def _say_next(console: Console, described: texts.Described, unclear: str, left_o
         lines.append(f"{left_out} more fields have none; they are in `_payload`, and you can declare them.")
     if unclear:
         lines.append(
-            f"How pages follow is not clear: {unclear}. Declare `paging`: docs/adding-a-source.md shows how."
+            f"How pages follow is not clear: {unclear}. Declare `paging`: docs/guides/adding-a-source.md shows how."
         )
     lines.append(
         f"Next: script/test tests/own/test_{described.source}.py, then script/connect {described.source}, and script/sync. Correct "

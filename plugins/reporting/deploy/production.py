@@ -207,13 +207,13 @@ def _warehouse_findings(given: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(project, "is not set; it takes the Google project of the warehouse")
     if not given.get(connection) and not given.get("GOOGLE_APPLICATION_CREDENTIALS"):
         yield Finding(
-            connection, "is not set; it takes the key of the service account, see docs/deployment.md"
+            connection, "is not set; it takes the key of the service account, see docs/guides/azure.md"
         )
         return
     try:
         configuration.google_credentials(given)
     except CommandError:
-        yield Finding(connection, "has a key that cannot be read; see docs/deployment.md")
+        yield Finding(connection, "has a key that cannot be read; see docs/guides/azure.md")
 
 
 def _admin_findings(given: Mapping[str, str]) -> Iterator[Finding]:

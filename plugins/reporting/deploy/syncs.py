@@ -240,7 +240,7 @@ def report_of(failures: Sequence[Failure]) -> str:
     names = ", ".join(dict.fromkeys(source for source, _ in stopped))
     return (
         f"{names} did not succeed; what the others brought was built and shown. script/doctor looks at each source, "
-        f"and docs/operations.md says what to do about each error.{said}"
+        f"and docs/reference/errors.md says what to do about each error.{said}"
     )
 
 

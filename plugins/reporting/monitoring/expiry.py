@@ -69,7 +69,7 @@ def find_old_key(email: str, key_id: str, made_at: datetime, now: datetime) -> I
             what=f"The key {key_id} was made on {made_at:%Y-%m-%d}. Anybody who has a copy of it can read the warehouse.",
             todo=(
                 "Make a new key for the service account, put it into AIRFLOW_CONN_BIGQUERY, and delete this one: see "
-                "'Changing every secret' in docs/deployment.md."
+                "docs/guides/secrets.md."
             ),
         )
 

@@ -80,7 +80,7 @@ def _task_failed(context: Mapping[str, Any], environment: Mapping[str, str]) -> 
         kind="task",
         subject=f"{task.dag_id}: {task.task_id} failed",
         what=what,
-        todo="Find the error in docs/operations.md, fix its cause, and then clear the task.",
+        todo="Find the error in docs/reference/errors.md, fix its cause, and then clear the task.",
         link=_log(task),
         dag_id=task.dag_id,
         said=f"{text.strip()[:LONGEST_ERROR]}\n\nRun: {task.run_id}, attempt {task.try_number}",

@@ -230,7 +230,7 @@ def _key(now: datetime) -> Iterator[Incident]:
             ends_at=found.not_valid_after_utc,
             todo=(
                 "Make a new key for the service account, put it into AIRFLOW_CONN_BIGQUERY, and delete this one: see "
-                "'Changing every secret' in docs/deployment.md."
+                "docs/guides/secrets.md."
             ),
         ),
         now,

@@ -118,7 +118,7 @@ def _key(records: list[Mapping[str, Any]]) -> str:
             return name
     raise ScaffoldError(
         "no field tells the records of the answer apart. Declare the source by hand, with several fields as its `key`: "
-        "docs/adding-a-source.md."
+        "docs/guides/adding-a-source.md."
     )
 
 

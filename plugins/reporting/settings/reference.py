@@ -16,14 +16,14 @@ INTRODUCTION = """\
 Every setting of the project with its default, written by script/reference. No program reads this file. To change a \
 setting, copy its line without the number sign to ~/.config/personal-reporting/environment, or set the variable in the \
 environment. Connections \
-to sources (AIRFLOW_CONN_...) are in docs/operations.md."""
+to sources (AIRFLOW_CONN_...) are in docs/reference/settings.md."""
 WIDTH = 110
 
 
 def files() -> Iterator[tuple[Path, str]]:
     """Each file that is written from the settings, and the content it should have."""
     yield EXAMPLE, example()
-    for path in sorted((ROOT / "docs").glob("*.md")):
+    for path in sorted((ROOT / "docs").rglob("*.md")):
         text = path.read_text(encoding="utf-8")
         if TABLE.search(text):
             yield path, with_tables(text)

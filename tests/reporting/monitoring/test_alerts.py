@@ -210,7 +210,7 @@ def test_a_failed_task_is_told_with_what_to_do() -> None:
     assert message.subject == "raw_a__b__full: load failed"
     assert message.text.startswith("ValueError: no *** here")
     assert "Since: 2026-11-21 12:00 (UTC)" in message.text
-    assert "docs/operations.md" in message.text
+    assert "docs/reference/errors.md" in message.text
     assert len(message.text) < 1000
     link = "https://reporting.example/dags/raw_a__b__full/runs/scheduled__2026%2B1/tasks/load"
     assert f"Link: {link}" in message.text

@@ -672,7 +672,7 @@ def test_the_doctor_looks_into_the_last_file(drop: Drop, monkeypatch: pytest.Mon
             return [(each.subject, each.is_well, each.text) for each in check(SETTINGS, address, None)]
 
     assert told() == [
-        ("Files", True, "the folder can be read, and no table is declared: docs/files.md says how.")
+        ("Files", True, "the folder can be read, and no table is declared: docs/guides/files.md says how.")
     ]
     assert told(address="nowhere")[0][1] is False
     subject = "files__battery_log"

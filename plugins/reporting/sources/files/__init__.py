@@ -1,6 +1,6 @@
 """Files in a folder or a bucket: CSV, TSV, JSON, NDJSON, Parquet, Excel, vCards and calendars, one raw table per declared pattern.
 
-The project declares no table of it. A package in `sources/own` does, in a few lines: docs/files.md begins with one.
+The project declares no table of it. A package in `sources/own` does, in a few lines: docs/guides/files.md begins with one.
 """
 
 from reporting.entity import Property
@@ -15,6 +15,6 @@ SOURCE = Source(
     package=__name__,
     entities=(),
     needs="the address of a folder or a bucket as its password",
-    advice="Run script/connect files; docs/files.md says how its tables are declared.",
+    advice="Run script/connect files; docs/guides/files.md says how its tables are declared.",
     when_stale="whether the folder of the connection files is still there",
 )

@@ -14,7 +14,7 @@ from reporting.sources.files.opening import WaitingError, look_through, opened
 STEPS = """
 Paste the address of the folder in which the files are: an absolute path, or a bucket such as gs://bucket/folder. It is not shown.
 A bucket at gs:// is opened with the key of the connection bigquery; one at s3:// or dropbox:// needs fsspec's own package for it, and
-takes its credentials from the environment. docs/files.md says how a table is declared.
+takes its credentials from the environment. docs/guides/files.md says how a table is declared.
 """
 
 
@@ -32,7 +32,7 @@ def check(settings: Settings, token: str, host: str | None) -> Iterator[Finding]
         return
     if not tables:
         yield Finding(
-            "Files", True, "the folder can be read, and no table is declared: docs/files.md says how."
+            "Files", True, "the folder can be read, and no table is declared: docs/guides/files.md says how."
         )
     for table in tables:
         configured = settings.names.get(table.table)

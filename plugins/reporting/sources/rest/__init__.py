@@ -1,6 +1,6 @@
 """Declared REST sources: what an author writes of an API, from which everything else follows.
 
-A package with `SOURCE = rest_source(...)` is a whole source: docs/adding-a-source.md begins with one. This package itself is
+A package with `SOURCE = rest_source(...)` is a whole source: docs/guides/adding-a-source.md begins with one. This package itself is
 none; the registry passes it by.
 """
 

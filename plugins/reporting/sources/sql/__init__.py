@@ -9,6 +9,6 @@ SOURCE = Source(
     package=__name__,
     entities=SQL,
     needs="the database's address as its password",
-    advice="Run script/connect sql; docs/operations.md says what the address is.",
+    advice="Run script/connect sql; docs/guides/database.md says what the address is.",
     when_stale="whether the connection sql still works",
 )
