@@ -1,4 +1,4 @@
-"""Serves the fake API for Google Contacts on loopback: `python -m sandbox.google --port 9080 --data var/demo/google`.
+"""Serves the fake API for Google on loopback: `python -m sandbox.google --port 9080 --data var/demo/google`.
 
 Its people are made at the first start and kept in the folder, with that day as their today. With the same seed they
 overlap with those of `sandbox.hubspot`. It consents to every login of its one client, and has one refresh token from
@@ -14,10 +14,13 @@ from starlette.types import ASGIApp
 from sandbox.fake_api import RefusedError, is_filled, serve, sizes_of
 from sandbox.google import AUTHORIZED_USER, SCOPES, SPREADSHEET_ID
 from sandbox.google.app import app_of
+from sandbox.google.calendar import CALENDARS
+from sandbox.google.calendar_sample import CalendarSample
 from sandbox.google.gate import Behaviour
 from sandbox.google.ledger import spreadsheet
 from sandbox.google.oauth import Client
 from sandbox.google.sample import Sample
+from sandbox.google.schema import PEOPLE
 from sandbox.google.store import Store
 
 SIZES = {"seed": 1, "contacts": 250}
@@ -32,6 +35,7 @@ def main() -> int:
         try:
             _fill(store, options)
             _add_spreadsheet(store)
+            _add_calendars(store, options.calendar_days)
         except RefusedError:
             store.close()
             raise
@@ -63,6 +67,12 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", type=int, default=None, help=f"(default {size})")
     parser.add_argument(
         "--today", type=date.fromisoformat, help="the last day of the sample (default: the first start)"
+    )
+    parser.add_argument(
+        "--calendar-days",
+        type=int,
+        default=400,
+        help="how far its events reach back; 0 for a handful (default %(default)s)",
     )
     texts = {
         "client_id": "the app's",
@@ -111,6 +121,21 @@ def _add_spreadsheet(store: Store) -> None:
         body = spreadsheet(date.fromisoformat(kept["today"]), int(kept["seed"]))
         store.put_spreadsheet(SPREADSHEET_ID, body)
         store.set("has_ledger", "true")
+
+
+def _add_calendars(store: Store, days: int) -> None:
+    """Add the calendars once, also to an account from before there were any."""
+    if store.setting("has_calendars") is None:
+        kept = store.parameters()
+        sample = CalendarSample(
+            seed=int(kept["seed"]),
+            today=date.fromisoformat(kept["today"]),
+            started_at=datetime.now(UTC),
+            days=days,
+            people=[each.record for each in store.select(PEOPLE, "ID")],
+        )
+        events = {f"events/{key}": each for key, each in sample.events().items()}
+        store.add({CALENDARS: sample.calendars()} | events, "has_calendars")
 
 
 if __name__ == "__main__":

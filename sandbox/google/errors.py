@@ -31,11 +31,13 @@ Details = list[dict[str, Any]]
 
 
 class ApiError(Exception):
-    """An answer other than a success."""
+    """An answer other than a success. `errors` is what APIs of the older kind have in place of `details`."""
 
-    def __init__(self, status: int, message: str, details: Details | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, details: Details | None = None, errors: Details | None = None
+    ) -> None:
         super().__init__(message)
-        self.status, self.details = status, details
+        self.status, self.details, self.errors = status, details, errors
 
 
 class OAuthError(Exception):
@@ -56,8 +58,17 @@ def error_info(reason: str, domain: str = "googleapis.com", **metadata: str) -> 
     return [info | ({"metadata": metadata} if metadata else {})]
 
 
+def calendar_error(status: int, reason: str, message: str) -> ApiError:
+    """An error of the Calendar API: https://developers.google.com/workspace/calendar/api/guides/errors"""
+    return ApiError(status, message, errors=[{"domain": "calendar", "reason": reason, "message": message}])
+
+
 def error(
-    status: int, message: str, details: Details | None = None, headers: dict[str, str] | None = None
+    status: int,
+    message: str,
+    details: Details | None = None,
+    headers: dict[str, str] | None = None,
+    errors: Details | None = None,
 ) -> Response:
     """An error's answer; a gateway's is a page."""
     if status == 502:
@@ -67,6 +78,8 @@ def error(
         "message": message,
         "status": STATUSES.get(status, "INTERNAL" if status >= 500 else "FAILED_PRECONDITION"),
     }
+    if errors:
+        body = {"errors": errors, "code": status, "message": message}
     return JSONResponse({"error": body | ({"details": details} if details else {})}, status, headers)
 
 
@@ -137,13 +150,13 @@ class GoogleDialect:
 
     def other_page(self, kind: str, answer: dict[str, Any]) -> dict[str, Any]:
         """A list's answer without its rows, again, or in another order."""
-        name = next((each for each in ("connections", "contactGroups") if answer.get(each)), None)
+        name = next((each for each in ("connections", "contactGroups", "items") if answer.get(each)), None)
         if name is None:
             return answer
         rows = answer[name]
         if kind == "shuffled":
             random.Random(len(rows)).shuffle(rows)
             return answer
-        again = self._again(rows[0]["resourceName"])
+        again = self._again(rows[0]["id" if name == "items" else "resourceName"])
         left = {key: value for key, value in answer.items() if key != "nextSyncToken"}
         return left | {"nextPageToken": again} | ({name: []} if kind == "empty_page" else {})

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.google import CONTACTS_SCOPE, SHEETS_SCOPE
+from sandbox.google import CALENDAR_SCOPE, CONTACTS_SCOPE, SHEETS_SCOPE
 from sandbox.google.errors import insufficient_scope, rate_limited, unauthenticated
 from sandbox.google.oauth import Authorization
 from sandbox.google.store import SECOND
@@ -18,6 +18,7 @@ MINUTE = 60 * SECOND
 # What lets one read, by the beginning of the path.
 READ_SCOPES = {
     "/v1/": frozenset((CONTACTS_SCOPE, CONTACTS_SCOPE.removesuffix(".readonly"))),
+    "/cal": frozenset((CALENDAR_SCOPE, CALENDAR_SCOPE.removesuffix(".readonly"))),
     "/v4/": frozenset((SHEETS_SCOPE, SHEETS_SCOPE.removesuffix(".readonly"))),
 }
 
@@ -78,8 +79,11 @@ class Gate:
             # Google's client sends a GET with a long query as the form of a POST.
             scope = {**scope, "method": "GET", "query_string": await request.body()}
         path = re.sub(
-            r"^(/v1/people|/v1/contactGroups|/v4/spreadsheets)/(?!me(/|$))[^/]+", r"\1/{id}", scope["path"]
+            r"^(/v1/people|/v1/contactGroups|/v4/spreadsheets|/calendar/v3/calendars)/(?!me(/|$))[^/]+",
+            r"\1/{id}",
+            scope["path"],
         )
+        path = re.sub(r"(?<=/events)/.+", "/{id}", path)
         self.counts[f"{scope['method']} {path}"] += 1
         allowed = READ_SCOPES.get(scope["path"][:4])
         refusal = self._refusal(request, allowed) if allowed else None

@@ -126,9 +126,10 @@ class People:
                 )
         return {"responses": responses}
 
-    def page_again(self, name: str) -> str:
-        """A token of the page last served that began with this record."""
-        return sealed(self.store.secret, self._pages[name])
+    def page_again(self, name: str) -> str | None:
+        """A token of the page last served that began with this record; None if none did."""
+        state = self._pages.get(name)
+        return sealed(self.store.secret, state) if state else None
 
     def _person(self, name: str) -> Version | None:
         if name in (f"{PEOPLE}/me", ME["name"]):

@@ -112,6 +112,14 @@ class Store:
                 for record in records:
                     self._write(kind, record, 0)
 
+    def add(self, records: dict[str, list[Json]], setting: str) -> None:
+        """Add to the sample, by kind, and note that `setting` is true; all at once or not at all."""
+        with transaction(self.database):
+            for kind, each in records.items():
+                for record in each:
+                    self._write(kind, record, 0)
+            self.set(setting, "true")
+
     def put(self, kind: str, *records: Json) -> None:
         """Write new versions of records, all or none."""
         last = self.database.execute("SELECT MAX(written) FROM history").fetchone()[0]

@@ -90,6 +90,26 @@ def starting_with(words: Iterable[str]) -> Callable[[str], list[str]]:
     return lambda incomplete: [each for each in known if each.startswith(incomplete)]
 
 
+def ask(question: str, default: str) -> str:
+    """Ask in this terminal, and return the answer, or `default` if the answer is empty."""
+    return input(f"{question} [{default}]: ").strip() or default
+
+
+class Terminal:
+    """How a source talks to the owner in this terminal: a `Dialogue`."""
+
+    def __init__(self, console: "Console") -> None:
+        self._console = console
+
+    def say(self, text: str) -> None:
+        """Show one or more lines."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def ask(self, question: str, default: str) -> str:
+        """Ask a question, and return the answer, or `default` if the answer is empty."""
+        return ask(question, default)
+
+
 def print_steps(console: "Console", text: str) -> None:
     """Print numbered steps; what does not fit in a line goes on below the step's first word."""
     steps = re.sub(r"\n +", " ", text).splitlines()

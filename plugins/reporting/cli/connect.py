@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 
 from reporting.cli import google_login
-from reporting.cli.command import CALLER, one_of, print_steps, starting_with
+from reporting.cli.command import CALLER, Terminal, ask, one_of, print_steps, starting_with
 from reporting.deploy import checks, configuration
 from reporting.deploy.errors import CommandError
 from reporting.settings import Commands, is_timezone, read, read_settings
@@ -33,19 +33,6 @@ BIGQUERY_STEPS = """
 2. Link a billing account to it: without one, BigQuery refuses INSERT and MERGE. The free tier stays free.
 3. Make a service account with the roles BigQuery Data Editor and BigQuery Job User, and a JSON key for it.
 """
-
-
-class _Terminal:
-    """A `Dialogue` in this terminal."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def say(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
-
-    def ask(self, question: str, default: str) -> str:
-        return _ask(question, default)
 
 
 def main(
@@ -66,7 +53,7 @@ def main(
         if what == "bigquery":
             _bigquery(console, path)
         elif SOURCES[what].is_login:
-            return google_login.main()
+            return google_login.main(source=SOURCES[what].connection)
         else:
             _source(console, path, SOURCES[what])
     except EOFError:
@@ -87,7 +74,7 @@ def _source(console: Console, path: Path, source: Source) -> None:
     changes = {checks.variable_of(source): configuration.token_connection(token, host)}
     connect = getattr(source.checks, "connect", None)
     if connect:
-        changes |= connect(_Terminal(console), read_settings(kept | dict(os.environ)), token, host)
+        changes |= connect(Terminal(console), read_settings(kept | dict(os.environ)), token, host)
     elif wrong := [each for each in checks.check_source(source, kept | changes) if not each.is_well]:
         raise SourceError(" ".join(f"{each.subject}: {each.text}" for each in wrong))
     if "REPORTING_TIMEZONE" not in kept:
@@ -111,7 +98,7 @@ def _ask_token() -> str:
 def _timezone(kept: Mapping[str, str]) -> str:
     default = kept.get("REPORTING_TIMEZONE") or _machine_timezone()
     while True:
-        answer = _ask("Your time zone (days begin and end by it)", default)
+        answer = ask("Your time zone (days begin and end by it)", default)
         if is_timezone(answer):
             return answer
         default = "UTC"
@@ -125,11 +112,11 @@ def _machine_timezone() -> str:
 def _bigquery(console: Console, path: Path) -> None:
     print_steps(console, BIGQUERY_STEPS)
     kept = configuration.read_owner_file(path)
-    project = _ask("Project id", kept.get("REPORTING_BIGQUERY_PROJECT", ""))
-    location = _ask(
+    project = ask("Project id", kept.get("REPORTING_BIGQUERY_PROJECT", ""))
+    location = ask(
         "Location of the datasets (cannot change later)", kept.get("REPORTING_BIGQUERY_LOCATION", "US")
     )
-    key = _ask("Path of the service account's key, or none for this machine's own credentials", "none")
+    key = ask("Path of the service account's key, or none for this machine's own credentials", "none")
     extra: dict[str, Any] = {"project": project}
     if key != "none":
         try:
@@ -153,7 +140,3 @@ def _bigquery(console: Console, path: Path) -> None:
         soft_wrap=True,
         markup=False,
     )
-
-
-def _ask(question: str, default: str) -> str:
-    return input(f"{question} [{default}]: ").strip() or default

@@ -1,10 +1,14 @@
-"""Logs in to Google, so that your contacts can be read, and your sheets if one is configured.
+"""Logs in to Google, so that your contacts can be read, and your sheets if one is configured; or your calendars, with a consent
+of its own.
 
 A browser on this machine asks for your consent. Google then sends the browser back with a code that nobody else can use (loopback
 address, PKCE and state): https://developers.google.com/identity/protocols/oauth2/native-app. The refresh token is stored for
 Airflow.
 
-Example: script/google-login ~/Downloads/client_secret.json
+Examples:
+
+    script/google-login ~/Downloads/client_secret.json
+    script/google-login --source google_calendar ~/Downloads/client_secret.json
 """
 
 import getpass
@@ -20,20 +24,20 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from reporting.cli.command import CALLER, print_steps
+from reporting.cli.command import CALLER, Terminal, one_of, print_steps, starting_with
 from reporting.deploy import checks, configuration
 from reporting.deploy.errors import CommandError
-from reporting.settings import Commands, SettingError, read
+from reporting.settings import Commands, read, read_settings
 from reporting.sources.base import SourceError
 from reporting.sources.google_api import TOKEN_ADDRESS
-from reporting.sources.google_contacts.checks import open_account
-from reporting.sources.phones import check_region
 from reporting.sources.registry import SOURCES
 
+# The sources with a login of their own.
+LOGINS = tuple(name for name, each in SOURCES.items() if each.is_login and each.connection == name)
 AUTHORIZATION_ADDRESS = "https://accounts.google.com/o/oauth2/v2/auth"
 LOOPBACK = "127.0.0.1"
 STEPS = """
-1. Make a project at https://console.cloud.google.com, and enable the People API in it (APIs & Services, Library).
+1. Make a project at https://console.cloud.google.com, and enable the {apis} in it (APIs & Services, Library).
 2. Under Google Auth Platform, give the app a name (Branding), choose External (Audience), and publish it there
    ("Publish app"). While it is in Testing, logins end after seven days. For your own use it need not be verified:
    Google shows a warning once, and lets you continue (Advanced, Go to ...).
@@ -57,18 +61,29 @@ def main(
         typer.Option(metavar="PORT", help="port for the browser's return (any free one)", show_default=False),
     ] = 0,
     seconds: Annotated[int, typer.Option(help="seconds to wait for the browser")] = 300,
+    source: Annotated[
+        str,
+        typer.Option(
+            parser=one_of(LOGINS),
+            autocompletion=starting_with(LOGINS),
+            metavar="SOURCE",
+            help=f"what to read with it: {', '.join(LOGINS)}",
+        ),
+    ] = "google",
 ) -> int:
-    """Log in, check that contacts can be read, and store the connection."""
+    """Log in, check that the source can be read, and store the connection."""
     console = Console(highlight=False)
     path = configuration.owner_file()
     kept = configuration.read_owner_file(path)
     # Only set for a fake API.
-    host = read(Commands).hosts.get("google")
+    host = read(Commands).hosts.get(source)
+    wanted = SOURCES[source]
+    apis = wanted.checks.login(kept | dict(os.environ))
     try:
         if not client:
-            print_steps(console, STEPS)
+            print_steps(console, STEPS.format(apis=" and the ".join(each.title for each in apis)))
         chosen = _client(client or input("Path of the client's JSON, or its id: ").strip())
-        scopes = configuration.google_scopes(kept | dict(os.environ))
+        scopes = [each.scope for each in apis]
         user = log_in(
             chosen,
             scopes,
@@ -77,15 +92,17 @@ def main(
             port=port,
             seconds=seconds,
         )
-        connection = configuration.google_connection(user, scopes, host)
-        count = _count(connection)
-        console.print(f"The login works; it can read {count} contacts.")
-        region = _region(kept)
+        changes = {checks.variable_of(wanted): configuration.google_connection(user, scopes, host)}
+        token, _ = checks.token_of(changes[checks.variable_of(wanted)], wanted)
+        changes |= wanted.checks.connect(
+            Terminal(console), read_settings(kept | dict(os.environ)), token, host
+        )
+    except SourceError as error:
+        raise CommandError(f"{error} Nothing was stored.") from None
     except EOFError:
         raise CommandError("the input ended before everything was answered; nothing was stored.") from None
     except KeyboardInterrupt:
         raise KeyboardInterrupt("nothing was stored") from None
-    changes = {"AIRFLOW_CONN_GOOGLE": connection, "REPORTING_DEFAULT_REGION": region}
     configuration.write_owner_file(path, changes)
     console.print(
         f"\nStored in {path}. Next: script/server, or script/sync for a single sync.",
@@ -200,29 +217,3 @@ def _client(given: str) -> dict[str, str]:
     if not all(client.values()):
         raise CommandError("the OAuth client has no id or no secret; nothing was stored.")
     return client
-
-
-def _count(connection: str) -> int:
-    account = open_account(*checks.token_of(connection, SOURCES["google"]))
-    try:
-        return account.count()
-    except SourceError as error:
-        raise CommandError(f"{error} Nothing was stored.") from None
-    finally:
-        account.close()
-
-
-def _region(kept: Mapping[str, str]) -> str:
-    """The country of telephone numbers without a country code; empty for none."""
-    default = kept.get("REPORTING_DEFAULT_REGION") or "none"
-    while True:
-        asked = "Country of telephone numbers without a country code (two letters such as DE, or none)"
-        answer = input(f"{asked} [{default}]: ").strip() or default
-        if answer == "none":
-            return ""
-        try:
-            check_region(answer.upper())
-        except SettingError:
-            print(f"'{answer}' is not the two letters of a country.")
-        else:
-            return answer.upper()

@@ -21,8 +21,7 @@ from cryptography.fernet import Fernet
 
 from reporting.deploy.errors import CommandError
 from reporting.google_key import UNREADABLE, GoogleKey, key_of
-from reporting.settings import METADATA_URL, PREFIX, ROOT, SWITCHED_OFF, Commands, read
-from reporting.sources.google_sheets.entities import GOOGLE_SHEETS
+from reporting.settings import METADATA_URL, ROOT, Commands, read
 
 AIRFLOW_BIN = ROOT / ".venv" / "airflow" / "bin"
 EXECUTION_URL = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
@@ -214,19 +213,9 @@ def token_connection(token: str, host: str | None = None) -> str:
     return json.dumps(connection | ({"host": host} if host else {}))
 
 
-def google_scopes(variables: Mapping[str, str]) -> list[str]:
-    """The scopes that a login requests: to read contacts, and to read sheets only if one is configured."""
-    # Imported here, because Google's client is slow to import.
-    from reporting.sources.google_contacts.api import PEOPLE
-    from reporting.sources.google_sheets.reader import SHEETS
-
-    names = (f"{PREFIX}NAME_{entity.table.upper()}" for entity in GOOGLE_SHEETS)
-    has_sheets = any(variables.get(name) not in (None, "", SWITCHED_OFF) for name in names)
-    return [PEOPLE.scope, *([SHEETS.scope] if has_sheets else ())]
-
-
 def google_connection(user: Mapping[str, str], scopes: Sequence[str], host: str | None = None) -> str:
-    """The Airflow connection `google` as the value of AIRFLOW_CONN_GOOGLE; `user` is an authorized user."""
+    """An Airflow connection for a source with a login to Google, as the value of AIRFLOW_CONN_<SOURCE>; `user` is an authorized
+    user."""
     extra = {"credential_config_file": json.dumps(dict(user)), "scope": ",".join(scopes)}
     connection = {"conn_type": "google_cloud_platform", "extra": extra}
     return json.dumps(connection | ({"host": host} if host else {}))

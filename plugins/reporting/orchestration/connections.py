@@ -5,6 +5,7 @@
 | `notion`   | `http`                  | the integration's token as password; a host only for a fake API                 |
 | `hubspot`  | `http`                  | the private app's token as password; a host only for a fake API                 |
 | `google`   | `google_cloud_platform` | the authorized user as `credential_config_file`, its `scope`; a host as above   |
+| `google_calendar` | `google_cloud_platform` | the same of the login to Google Calendar                                 |
 | `sql`      | `generic`               | the address of a database as password, as SQLAlchemy takes it                   |
 | `files`    | `generic`               | the address of a folder or a bucket as password, as fsspec takes it             |
 | `bigquery` | `gcpbigquery`           | the Google service account; not used with a local BigQuery                      |

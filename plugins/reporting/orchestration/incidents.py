@@ -34,6 +34,7 @@ from reporting.settings import (
     read,
     read_settings,
 )
+from reporting.sources.registry import SOURCES
 from reporting.transform import builds
 
 log = logging.getLogger(__name__)
@@ -123,7 +124,9 @@ def _expiring(environment: Mapping[str, str], now: datetime) -> Iterator[Check]:
     yield Check("expiry/web", partial(_web, base_url(environment), now))
     yield Check("expiry/database", partial(_database, environment.get(METADATA_URL), now))
     yield Check("expiry/entra", partial(_entra, environment, now))
-    yield Check("expiry/google", partial(_google, now))
+    for name, source in SOURCES.items():
+        if source.is_login and source.connection == name:
+            yield Check(f"expiry/{name}", partial(_google, name, now))
     yield Check("expiry/key", partial(_key, now))
 
 
@@ -182,22 +185,24 @@ def _entra(environment: Mapping[str, str], now: datetime) -> Iterator[Incident]:
     )
 
 
-def _google(now: datetime) -> Iterator[Incident]:
+def _google(name: str, now: datetime) -> Iterator[Incident]:
+    """The login in the connection `name`."""
     from reporting.sources.google_api import authorized_user
 
-    connection = connections.find("google")
+    connection = connections.find(name)
     user = authorized_user(connection.extra_dejson) if connection else None
     ends_at = expiry.login_ends_at(user) if user else None
     if ends_at is None:
         return
+    source = SOURCES[name]
     yield from expiry.find(
         Lasting(
-            problem_key="expiry/google",
-            name="the login to Google",
+            problem_key=f"expiry/{name}",
+            name=f"the login to {source.title}",
             ends_at=ends_at,
             todo=(
-                "Publish the app (Google Auth Platform, Audience, Publish app), then run script/google-login again. While an "
-                "app is in Testing, its logins last for seven days only."
+                "Publish the app (Google Auth Platform, Audience, Publish app), then log in again. "
+                f"{source.advice} While an app is in Testing, its logins last for seven days only."
             ),
             warn_before=expiry.WARN_BEFORE_LOGIN,
         ),

@@ -33,13 +33,20 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One of Google's APIs: its name and version in Google's directory, its title, and the scope for reading."""
+    """One of Google's APIs: its name and version in Google's directory, its title, and the scope for reading.
+
+    `path` is where it begins below its host. `connection` is the Airflow connection with the login that may read it, and
+    `login` the command that makes one.
+    """
 
     name: str
     version: str
     title: str
     scope: str
     policy: Policy
+    path: str = ""
+    connection: str = "google"
+    login: str = LOGIN
 
 
 class RefusedError(SourceError):
@@ -67,7 +74,7 @@ class GoogleAccount:
     ) -> None:
         if lacking := [name for name in USER_FIELDS if not user.get(name)]:
             raise AccessDeniedError(
-                f"the connection 'google' lacks {', '.join(lacking)} of an authorized user. Run {LOGIN}."
+                f"the connection '{served.connection}' lacks {', '.join(lacking)} of an authorized user. Run {served.login}."
             )
         self._served = served
         policy = policy or served.policy
@@ -85,7 +92,7 @@ class GoogleAccount:
                 served.name,
                 served.version,
                 http=AuthorizedHttp(credentials, http=_Http(self._http)),
-                client_options={"api_endpoint": base_url} if base_url else None,
+                client_options={"api_endpoint": base_url + served.path} if base_url else None,
                 static_discovery=True,
             )
         except UnknownApiNameOrVersion:
@@ -167,29 +174,31 @@ def _login_error(served: Api, error: RefreshError) -> AccessDeniedError:
         return AccessDeniedError(
             "Google no longer accepts the refresh token (invalid_grant): it was revoked, or it expired. The refresh "
             "token of an OAuth app in the state 'Testing' expires after seven days: publish the app (Google Auth "
-            f"Platform, Audience, Publish app; no verification is needed for yourself), then run {LOGIN} again."
+            f"Platform, Audience, Publish app; no verification is needed for yourself), then run {served.login} again."
         )
     if code == "invalid_scope":
         return AccessDeniedError(
-            f"the refresh token was not granted the scope {served.scope}. Run {LOGIN} again."
+            f"the refresh token was not granted the scope {served.scope}. Run {served.login} again."
         )
     if code in ("invalid_client", "unauthorized_client", "deleted_client"):
         return AccessDeniedError(
-            f"Google does not know the OAuth client of the connection 'google', or its secret changed ({code}). Make a new "
-            f"client, and run {LOGIN} with it."
+            f"Google does not know the OAuth client of the connection '{served.connection}', or its secret changed ({code}). "
+            f"Make a new client, and run {served.login} with it."
         )
     reason = code if code.replace("_", "").isalpha() else "unknown reason"
-    return AccessDeniedError(f"Google gave no access token ({reason}). Run {LOGIN} again.")
+    return AccessDeniedError(f"Google gave no access token ({reason}). Run {served.login} again.")
 
 
 def _api_error(served: Api, what: str, status: int, body: JsonObject) -> SourceError:
     reasons = _reasons(body)
     if status == 401:
-        return AccessDeniedError(f"Google refused an access token that it had just given (401). Run {LOGIN}.")
+        return AccessDeniedError(
+            f"Google refused an access token that it had just given (401). Run {served.login}."
+        )
     if status == 403 and "ACCESS_TOKEN_SCOPE_INSUFFICIENT" in reasons:
         return AccessDeniedError(
-            f"the login may not read {what}: it lacks the scope {served.scope} (403). Run {LOGIN} again, and do not remove "
-            "the tick at the access that Google asks for."
+            f"the login may not read {what}: it lacks the scope {served.scope} (403). Run {served.login} again, and do not "
+            "remove the tick at the access that Google asks for."
         )
     if status == 403 and reasons & {"SERVICE_DISABLED", "accessNotConfigured"}:
         return AccessDeniedError(

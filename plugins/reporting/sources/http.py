@@ -6,6 +6,7 @@ reads, since a request is sent again if its answer is lost.
 
 import logging
 import math
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ LONGEST_ANSWER = 128 * 2**20
 ENCODINGS = ("gzip", "deflate", "identity")
 # Headers of a body as it was sent, which are not those of the decoded one.
 OF_ENCODED = ("content-encoding", "content-length", "transfer-encoding")
+ADDRESS = re.compile(r"[^/]*@[^/]*")
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504, 529})
 
 
@@ -124,7 +126,7 @@ class PoliteTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request` until its answer is complete."""
-        what = f"{request.method} {request.url.host}{request.url.path}"
+        what = _named(request)
         statuses: list[int] = []
         retrying = Retrying(
             retry=retry_if_exception_type(_PassingError),
@@ -202,9 +204,8 @@ class PoliteTransport(httpx.BaseTransport):
             length += len(piece)
             if length > self._longest_answer:
                 raise SourceError(
-                    f"{request.method} {request.url.host}{request.url.path} answers with more than "
-                    f"{self._longest_answer:,} bytes once they are decoded, which no answer of this service has. Nothing "
-                    "was lost. Is there a proxy on the way? Else tell the service's support, and run the task again."
+                    f"{_named(request)} answers with more than {self._longest_answer:,} bytes once they are decoded, which no "
+                    "answer of this service has. Nothing was lost. Is there a proxy on the way? Else tell the service's support, and run the task again."
                 )
             yield piece
 
@@ -235,6 +236,11 @@ class PoliteTransport(httpx.BaseTransport):
         error = state.outcome.exception() if state.outcome else None
         wait = state.next_action.sleep if state.next_action else 0.0
         logger.warning("%s: %s; attempt %d follows in %.1f s.", what, error, state.attempt_number + 1, wait)
+
+
+def _named(request: httpx.Request) -> str:
+    """A request as messages name it. An e-mail address in its path, such as a calendar's id, is left out."""
+    return f"{request.method} {request.url.host}{ADDRESS.sub('...', request.url.path)}"
 
 
 def _is_json(answer: _Answer) -> bool:

@@ -60,17 +60,20 @@ def test_whoever_gives_up_is_told_that_nothing_was_stored(
     assert not stored.exists()
 
 
-@pytest.mark.parametrize("name", ["google", "google_sheets"])
-def test_google_is_connected_by_its_login(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "login"),
+    [("google", "google"), ("google_sheets", "google"), ("google_calendar", "google_calendar")],
+)
+def test_google_is_connected_by_its_login(name: str, login: str, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = []
 
-    def log_in() -> int:
-        begun.append(name)
+    def log_in(*, source: str) -> int:
+        begun.append(source)
         return 0
 
     monkeypatch.setattr(google_login, "main", log_in)
     assert call("connect", [name]) == 0
-    assert begun == [name]
+    assert begun == [login]
 
 
 def test_a_long_step_goes_on_below_its_first_word() -> None:

@@ -80,6 +80,7 @@ def test_what_is_not_used_is_no_fault_and_a_missing_backup_is_a_warning(
     marks = {line[3:].partition(":")[0]: line[1] for line in lines}
     assert marks == {
         "Files": "-",
+        "Google Calendar": "-",
         "Google Contacts": "-",
         "Google Sheets": "-",
         "HubSpot": "-",

@@ -244,7 +244,9 @@ def test_a_login_in_testing_is_told_two_days_before(monkeypatch: pytest.MonkeyPa
     for given, count in ((user, 0), (noted, 1)):
         connection = SimpleNamespace(extra_dejson={"credential_config_file": given})
         monkeypatch.setattr(incidents.connections, "find", lambda _, found=connection: found)
-        assert len(list(incidents._google(NOW))) == count
+        for name in ("google", "google_calendar"):
+            found = list(incidents._google(name, NOW))
+            assert [each.problem_key for each in found] == [f"expiry/{name}"] * count
 
 
 def test_a_key_is_asked_for_by_its_id(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

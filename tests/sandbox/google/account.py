@@ -19,9 +19,16 @@ FIELDS = {"personFields": "metadata,names,emailAddresses"}
 SYNC = {**FIELDS, "requestSyncToken": "true"}
 CLIENT = {name: AUTHORIZED_USER[name] for name in ("client_id", "client_secret")}
 REFRESH = {**AUTHORIZED_USER, "grant_type": "refresh_token"}
-DOCUMENT = json.loads(
-    (importlib.resources.files("googleapiclient") / "discovery_cache/documents/people.v1.json").read_text()
-)
+
+
+def document_of(api: str) -> Any:
+    """What Google publishes of an API, as it is installed with Google's client."""
+    path = importlib.resources.files("googleapiclient") / f"discovery_cache/documents/{api}.json"
+    return json.loads(path.read_text())
+
+
+DOCUMENT = document_of("people.v1")
+CALENDAR_DOCUMENT = document_of("calendar.v3")
 TYPES = {"string": str, "boolean": bool, "integer": int, "object": dict, "array": list}
 DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 PATHS = {
@@ -29,16 +36,19 @@ PATHS = {
     r"/v1/people:batchGet": "GetPeopleResponse",
     r"/v1/people/[^/]+": "Person",
     r"/v1/contactGroups": "ListContactGroupsResponse",
+    r"/calendar/v3/users/me/calendarList": "CalendarList",
+    r"/calendar/v3/calendars/[^/]+/events": "Events",
+    r"/calendar/v3/calendars/[^/]+/events/[^/]+": "Event",
 }
 
 
-def violations(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[str]:
+def violations(value: Any, schema: dict[str, Any], path: str = "", document: Any = DOCUMENT) -> Iterator[str]:
     """Where a value is not as a schema of a discovery document says: types, fields, enums and formats.
 
     https://developers.google.com/discovery/v1/type-format
     """
     if "$ref" in schema:
-        schema = DOCUMENT["schemas"][schema["$ref"]]
+        schema = document["schemas"][schema["$ref"]]
     kind = schema["type"]
     if kind == "any":
         return
@@ -46,21 +56,21 @@ def violations(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[s
         yield f"{path}: {value!r} is no {kind}"
     elif kind == "array":
         for number, each in enumerate(value):
-            yield from violations(each, schema["items"], f"{path}[{number}]")
+            yield from violations(each, schema["items"], f"{path}[{number}]", document)
     elif kind == "object":
         properties, others = schema.get("properties", {}), schema.get("additionalProperties")
         for name, each in value.items():
             if name in properties:
-                yield from violations(each, properties[name], f"{path}.{name}")
+                yield from violations(each, properties[name], f"{path}.{name}", document)
             elif others:
-                yield from violations(each, others, f"{path}.{name}")
+                yield from violations(each, others, f"{path}.{name}", document)
             else:
                 yield f"{path}: {name} is unknown"
     elif "enum" in schema and value not in schema["enum"]:
         yield f"{path}: {value} is none of {schema['enum']}"
     elif schema.get("format") == "int32" and not -(2**31) <= value < 2**31:
         yield f"{path}: {value} is no int32"
-    elif schema.get("format") == "google-datetime" and not DATETIME.fullmatch(value):
+    elif schema.get("format") in ("google-datetime", "date-time") and not DATETIME.fullmatch(value):
         yield f"{path}: {value} is no date and time"
 
 
@@ -81,7 +91,8 @@ class Account:
         """An answer of the API, which is as Google's schema says."""
         answer = self.http.get(path, params=query).raise_for_status().json()
         name = next(name for pattern, name in PATHS.items() if re.fullmatch(pattern, path))
-        assert list(violations(answer, {"$ref": name})) == []
+        document = CALENDAR_DOCUMENT if path.startswith("/calendar/") else DOCUMENT
+        assert list(violations(answer, {"$ref": name}, document=document)) == []
         return answer
 
     def refusal(self, path: str, **query: Any) -> tuple[int, dict[str, Any]]:
