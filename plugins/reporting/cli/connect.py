@@ -5,6 +5,7 @@ Everything that it asks can be set in the environment instead. A variable there 
 Examples:
 
     script/connect notion
+    script/connect notion --webhook    so that Notion says when something changes
     script/connect bigquery
 """
 
@@ -19,8 +20,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from reporting.cli import google_login
-from reporting.cli.command import CALLER, Terminal, ask, one_of, print_steps, starting_with
+from reporting.cli import enrolment, google_login
+from reporting.cli.command import CALLER, LOCAL, Data, Terminal, ask, one_of, print_steps, starting_with
 from reporting.deploy import checks, configuration
 from reporting.deploy.errors import CommandError
 from reporting.settings import Commands, is_timezone, read, read_settings
@@ -45,12 +46,23 @@ def main(
             help=", ".join(CONNECTED),
         ),
     ],
+    webhook: Annotated[
+        bool, typer.Option("--webhook", help="take the events that the source sends when something changes")
+    ] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="with --webhook: take them no more")] = False,
+    data: Data = LOCAL,
 ) -> int:
     """Connect one source or the warehouse."""
     console = Console(highlight=False)
     path = configuration.owner_file()
+    if (webhook and what not in SOURCES) or (forget and not webhook):
+        raise CommandError("--webhook is for a source, and --forget goes with it.")
     try:
-        if what == "bigquery":
+        if forget:
+            enrolment.forget(console, data, SOURCES[what])
+        elif webhook:
+            enrolment.enrol(console, data, SOURCES[what], ask, _ask_token)
+        elif what == "bigquery":
             _bigquery(console, path)
         elif SOURCES[what].is_login:
             return google_login.main(source=SOURCES[what].connection)

@@ -43,7 +43,13 @@ def main(
     except SettingError:
         console.print("Correct these first: nothing else can be checked without them.")
     else:
-        for check in (checks.check_sources, checks.check_bigquery, checks.check_buckets, checks.check_backup):
+        for check in (
+            checks.check_sources,
+            checks.check_events,
+            checks.check_bigquery,
+            checks.check_buckets,
+            checks.check_backup,
+        ):
             found += _show(console, check(variables))
     if as_json:
         print_json([asdict(each) for each in found])

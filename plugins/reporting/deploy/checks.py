@@ -12,9 +12,9 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 
 from reporting.backup import backup
-from reporting.deploy import configuration, extras
+from reporting.deploy import configuration, event_store, extras, metadata
 from reporting.deploy.errors import CommandError
-from reporting.settings import SettingError, Settings, is_bucket, problems, read_settings
+from reporting.settings import SettingError, Settings, Webhooks, is_bucket, problems, read, read_settings
 from reporting.sources.base import Finding, Source, SourceError
 from reporting.sources.google_api import authorized_user
 from reporting.sources.registry import BROKEN, SOURCES
@@ -230,3 +230,33 @@ def check_backup(variables: Mapping[str, str], now: datetime | None = None) -> I
     said = f"{len(ids)} are kept, the newest of {backup.taken_at(ids[-1]):%Y-%m-%d %H:%M} UTC."
     is_old = age > LONGEST_BACKUP_AGE
     yield Finding("backup", not is_old, f"{said} Look at ops_warehouse__backup__daily." if is_old else said)
+
+
+def check_events(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Say when an event of each source came last, and how many requests were refused. Nothing where no webhook was enrolled."""
+    try:
+        address = metadata.address_of(Path(variables["REPORTING_STATE"]), variables)
+        if address is None:
+            return
+        with event_store.connected(address) as connection:
+            senders = event_store.senders(connection)
+    except CommandError:
+        # An installation of an earlier version has no such tables before its next start; a start itself checks the database.
+        return
+    secrets = read(Webhooks, variables).secrets
+    for source in SOURCES.values():
+        sender = senders.get(source.name, event_store.Sender(source.name))
+        has_key = sender.key is not None or source.name in secrets
+        if not has_key and not sender.noted_count:
+            continue
+        said = (
+            f"{sender.noted_count} came, the last at {sender.last_noted_at:%Y-%m-%d %H:%M} UTC"
+            if sender.last_noted_at
+            else "none has come yet"
+        )
+        if sender.last_refused_at:
+            at = f"{sender.last_refused_at:%Y-%m-%d %H:%M} UTC"
+            said += f"; {sender.refused_count} requests were refused, the last at {at}"
+        if not has_key:
+            said += f"; none is taken any more. Run script/connect {source.name} --webhook"
+        yield Finding(f"events of {source.title}", True, f"{said}.", "" if has_key else "warning")

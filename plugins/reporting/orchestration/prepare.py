@@ -1,6 +1,6 @@
 """Prepares Airflow's metadata database, in one process: `python -m reporting.orchestration.prepare`.
 
-It migrates the database, creates the pools, creates the first admin if there is none, and signs a token for the program that
+It migrates the database, creates the project's own tables in it, creates the pools, creates the first admin if there is none, and signs a token for the program that
 started it. It prints one line of JSON: `token`, and `password` if an admin was created or got a new password. Repeating it
 changes nothing else.
 
@@ -16,7 +16,7 @@ import secrets
 import sys
 from typing import Any
 
-from reporting.deploy import sign_in
+from reporting.deploy import event_store, sign_in
 from reporting.monitoring import alerts
 from reporting.settings import ADMIN_PASSWORD
 
@@ -65,6 +65,7 @@ def _migrate() -> None:
     # to migrate and would never do them.
     db.add_default_pool_if_not_exists()
     db.synchronize_log_template()
+    event_store.create(settings.get_engine())  # type: ignore[no-untyped-call]
     sessions, flask_app = _get_flask_db(settings.SQL_ALCHEMY_CONN)  # type: ignore[no-untyped-call]
     with flask_app.app_context():
         sessions.create_all()

@@ -31,6 +31,7 @@ from reporting.settings.production import (
     MailServer,
     Production,
     SignIn,
+    Webhooks,
 )
 from reporting.settings.reading import LOCAL_BIGQUERY, Settings, problems, read, read_settings, unknown
 from reporting.settings.values import (
@@ -75,6 +76,7 @@ __all__ = [
     "SettingError",
     "Settings",
     "SignIn",
+    "Webhooks",
     "is_address",
     "is_bucket",
     "is_timezone",

@@ -216,6 +216,13 @@ class Schedules(Part):
         0,
         3600,
     )
+    event_seconds: int = number(
+        "REPORTING_EVENT_SECONDS",
+        "how many seconds an event of a source waits for others before what it is about is read",
+        30,
+        1,
+        3600,
+    )
 
 
 class Mail(Part):

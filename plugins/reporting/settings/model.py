@@ -2,7 +2,7 @@
 
 from reporting.settings.data import Backup, Exports, Mail, Schedules, Sources, Storage, Warehouse
 from reporting.settings.part import Part, Variable
-from reporting.settings.production import Alerts, Commands, MailServer, Production, SignIn, Within
+from reporting.settings.production import Alerts, Commands, MailServer, Production, SignIn, Webhooks, Within
 
 PARTS: tuple[type[Part], ...] = (
     Warehouse,
@@ -16,6 +16,7 @@ PARTS: tuple[type[Part], ...] = (
     Alerts,
     MailServer,
     SignIn,
+    Webhooks,
     Commands,
     Within,
 )

@@ -91,9 +91,9 @@ def number(
     return variable(name, description, takes, default, ge=least, le=most, **rules)
 
 
-def family(name: str, description: str, takes: str) -> Any:
+def family(name: str, description: str, takes: str, *, is_shown: bool = True) -> Any:
     """A field for all variables whose names match `name`, keyed by what replaces the star, in lower case."""
-    return variable(name, description, takes, default_factory=dict)
+    return variable(name, description, takes, is_shown=is_shown, default_factory=dict)
 
 
 class Part(BaseSettings):

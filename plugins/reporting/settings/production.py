@@ -174,6 +174,20 @@ class SignIn(Part):
             )
 
 
+class Webhooks(Part):
+    """What tells the events of sources from forged ones."""
+
+    TITLE = "Webhooks"
+
+    secrets: Mapping[str, SecretStr] = family(
+        "REPORTING_*_WEBHOOK_SECRET",
+        "the key with which a source signs its events, such as the client secret of HubSpot's app; the star stands for the "
+        "source. Notion sends its own: `script/connect notion --webhook`",
+        "a key",
+        is_shown=False,
+    )
+
+
 class Commands(Part):
     """What commands read before an installation is configured."""
 

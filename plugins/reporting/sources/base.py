@@ -346,6 +346,17 @@ class Source:
         """Its module `checks`, for `script/doctor` and `script/connect`."""
         return self._module("checks")
 
+    @property
+    def events(self) -> Any:
+        """Its module `events`, which `reporting.sources.events` describes; None if it sends none."""
+        name = f"{self.package}.events"
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            return None
+
     def open_reader(self, settings: Settings, entity: Entity, token: str, base_url: str | None) -> Reader:
         """A reader of `entity`. `token` is the secret of the connection. `base_url` is only set for a fake API."""
         return cast(Reader, self._module("reader").open_reader(settings, entity, token, base_url))

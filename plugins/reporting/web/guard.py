@@ -80,7 +80,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        path = _path(scope)
+        path = path_of(scope)
         first = f"/{path[1:].partition('/')[0]}"
         is_way_in = compare_digest(first.encode(), self._way_in.encode())
         if (is_way_in or first == INTERNAL) and not (is_way_in and self._is_internal(scope)):
@@ -212,7 +212,7 @@ def _is_loopback(address: str) -> bool:
     return bool((mapped or found).is_loopback)
 
 
-def _path(scope: Scope) -> str:
+def path_of(scope: Scope) -> str:
     """The path below the application's root, as the routing sees it."""
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
     return path.removeprefix(root) if root and path.startswith(f"{root}/") else path

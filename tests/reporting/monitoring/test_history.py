@@ -98,6 +98,8 @@ def test_runs_go_by_dag_and_by_age_after_their_count_was_shown(
                 at = (NOW - timedelta(days=days, minutes=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
                 values = (at, dag_id, "any")
                 connection.execute("INSERT INTO log (dttm, dag_id, event) VALUES (?, ?, ?)", values)
+        connection.execute("CREATE TABLE reporting_events (received_at TEXT)")
+        connection.execute("INSERT INTO reporting_events VALUES ('2020-01-01')")
         connection.commit()
     # Nothing is that old, so that nobody is asked.
     cleaned(database, "--dag", CANARY, "--days", "300")
@@ -107,6 +109,9 @@ def test_runs_go_by_dag_and_by_age_after_their_count_was_shown(
     assert history(database) == {CANARY: 2, HABITS: 4}
     cleaned(database, "--all", "--yes")
     assert history(database) == {}
+    # What is the project's own ends by its own rule.
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM reporting_events").fetchone() == (1,)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from reporting.entity import Entity
 from reporting.ingest.landing import Refresh
 from reporting.naming import DagId
 from reporting.orchestration.dags.common import EXTRACT_LIMIT, LOAD_LIMIT, asset, defaults, instant
+from reporting.orchestration.events import is_by_event
 from reporting.settings import read_settings
 from reporting.window import Window, WindowError, parse_window
 
@@ -108,8 +109,10 @@ def _window() -> Window | None:
         raise AirflowFailException(str(error)) from None
 
 
-def _is_scheduled() -> bool:
-    return str(get_current_context()["dag_run"].run_type) == "scheduled"
+def _may_wait(entity: Entity) -> bool:
+    """Whether nobody has asked for this full refresh of a large table now: the schedule did, or an event of a deletion."""
+    run = get_current_context()["dag_run"]
+    return str(run.run_type) == "scheduled" or (entity.has_changed and is_by_event(run.run_id))
 
 
 def _extract(entity: Entity, refresh: Refresh) -> str:
@@ -127,7 +130,7 @@ def _extract(entity: Entity, refresh: Refresh) -> str:
         raise AirflowSkipException(str(error)) from None
     try:
         client = connections.warehouse(settings)
-        if refresh == "full" and _is_scheduled() and reading.is_refreshed_lately(client, settings, entity):
+        if refresh == "full" and _may_wait(entity) and reading.is_refreshed_lately(client, settings, entity):
             raise AirflowSkipException(
                 f"{entity.table} is large and was fully refreshed lately. Trigger the DAG by hand to read all of it now."
             )
