@@ -160,6 +160,7 @@ class HubSpot:
 
     async def owners(self, request: Request) -> Json:
         """GET owners; the archived ones apart."""
+        self.records.check_scope("owners")
         limit, after = (
             _limit(request.query_params.get("limit"), 100, 500),
             int(request.query_params.get("after") or 0),

@@ -109,6 +109,15 @@ SINGULAR = {"contacts": "contact", "companies": "company", "deals": "deal"} | {
     kind: kind.removesuffix("s") for kind in ENGAGEMENTS
 }
 
+# The scope that reads each type.
+SCOPES = {
+    **dict.fromkeys(("contacts", *ENGAGEMENTS), "crm.objects.contacts.read"),
+    "companies": "crm.objects.companies.read",
+    "deals": "crm.objects.deals.read",
+    "emails": "sales-email-read",
+    "owners": "crm.objects.owners.read",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Label:

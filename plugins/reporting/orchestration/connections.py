@@ -3,7 +3,7 @@
 | Connection | Type                    | What it holds                                                                   |
 |------------|-------------------------|---------------------------------------------------------------------------------|
 | `notion`   | `http`                  | the integration's token as password; a host only for a fake API                 |
-| `hubspot`  | `http`                  | the private app's token as password; a host only for a fake API                 |
+| `hubspot`  | `http`                  | a service key as password; a host only for a fake API                           |
 | `google`   | `google_cloud_platform` | the authorized user as `credential_config_file`, its `scope`; a host as above   |
 | `sql`      | `generic`               | the address of a database as password, as SQLAlchemy takes it                   |
 | `files`    | `generic`               | the address of a folder or a bucket as password, as fsspec takes it             |

@@ -28,7 +28,7 @@ from reporting.sources.base import (
     missing,
 )
 from reporting.sources.http import Policy, PoliteTransport
-from reporting.sources.shapes import mapping
+from reporting.sources.shapes import mapping, mappings
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,24 @@ ROW_VERSION = 2
 PHONES = ("phone", "mobilephone")
 
 JsonObject = dict[str, Any]
+
+
+class MissingScopeError(AccessDeniedError):
+    """The key lacks a scope. `scopes` are those of which HubSpot asks for one; none if it does not say."""
+
+    def __init__(self, what: str, scopes: tuple[str, ...]) -> None:
+        self.scopes = scopes
+        match scopes:
+            case ():
+                lacking = "lacks a scope"
+            case (one,):
+                lacking = f"lacks the scope {one}"
+            case _:
+                lacking = f"lacks one of the scopes {', '.join(scopes)}"
+        super().__init__(
+            f"the HubSpot key may not read {what}: it {lacking} (403). Add it to the service key (or to the private app), or "
+            "switch the entity off with REPORTING_NAME_HUBSPOT__<ENTITY>=none."
+        )
 
 
 class PoliteRestClient(RESTClientObject):  # type: ignore[misc]  # it has no types
@@ -73,7 +91,7 @@ class PoliteRestClient(RESTClientObject):  # type: ignore[misc]  # it has no typ
 class HubSpot:
     """A connection to one portal.
 
-    `token` is that of a private app, or a service key. `version` is `v3` or a date as in the dated paths. `base_url` is only
+    `token` is a service key, or the token of a private app. `version` is `v3` or a date as in the dated paths. `base_url` is only
     set for a fake API. Raises the errors of `reporting.sources.base`.
     """
 
@@ -134,6 +152,7 @@ class HubSpot:
             self.call(entity.name, "GET", self.path("owners"), query={"limit": "1"})
         elif entity.name != "associations":
             self.call(entity.name, "GET", self.path("objects", entity.name), query={"limit": "1"})
+            self.call(f"properties of {entity.name}", "GET", self.path("properties", entity.name))
 
     def listed(
         self, what: str, path: str, query: Mapping[str, str], after: str | None = None
@@ -263,16 +282,11 @@ def _error(what: str, answer: httpx.Response) -> SourceError:
     status, body = answer.status_code, _body(answer)
     if status == 401:
         return AccessDeniedError(
-            "HubSpot refused the token (401). Make a new one under Settings, Integrations, Private apps, and run "
+            "HubSpot refused the token (401). Make a new service key under Development, Keys, Service keys, and run "
             "script/connect hubspot."
         )
     if status == 403:
-        scopes = _scopes(body)
-        lacking = f"lacks the scope {', '.join(scopes)}" if scopes else "lacks a scope"
-        return AccessDeniedError(
-            f"the HubSpot token may not read {what}: it {lacking} (403). Add it to the private app, or switch "
-            "the entity off with REPORTING_NAME_HUBSPOT__<ENTITY>=none."
-        )
+        return MissingScopeError(what, _scopes(body))
     if status == 404:
         return NotFoundError(f"HubSpot does not know {what} (404).")
     said = str(body.get("message") or "")[:200]
@@ -287,10 +301,11 @@ def _body(answer: httpx.Response) -> JsonObject:
     return body if isinstance(body, dict) else {}
 
 
-def _scopes(body: Mapping[str, Any]) -> list[str]:
+def _scopes(body: Mapping[str, Any]) -> tuple[str, ...]:
     found: set[str] = set()
-    for error in body.get("errors") or []:
-        context = error.get("context") or {}
+    for error in mappings(body.get("errors")):
+        context = mapping(error.get("context"))
         for name in ("requiredGranularScopes", "requiredScopes"):
-            found.update(context.get(name) or [])
-    return sorted(found)
+            named = context.get(name)
+            found.update(each for each in (named if isinstance(named, list) else []) if isinstance(each, str))
+    return tuple(sorted(found))

@@ -6,20 +6,25 @@ from reporting.entity import Entity
 from reporting.settings import SWITCHED_OFF, Settings
 from reporting.sources.base import AccessDeniedError, Dialogue, Finding, SourceError
 from reporting.sources.http import IMPATIENT
-from reporting.sources.hubspot.api import DEFAULT_BASE_URL, HubSpot
-from reporting.sources.hubspot.entities import HUBSPOT, HUBSPOT_OBJECTS
+from reporting.sources.hubspot.api import DEFAULT_BASE_URL, HubSpot, MissingScopeError
+from reporting.sources.hubspot.entities import HUBSPOT, HUBSPOT_OBJECTS, scope_of
 
+# https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/account-service-keys
 STEPS = """
-1. In HubSpot, open Settings → Integrations → Private Apps, and create one (you must be a super admin).
-2. Give it these scopes, all for reading: crm.objects.contacts, .companies, .deals and .owners; for engagements
-   crm.objects.contacts covers calls, meetings, notes, tasks and communications; e-mails need sales-email-read.
-3. Copy the app's access token (it begins with pat-) and paste it here; it is not shown.
+1. In HubSpot, open Development → Keys → Service keys, and create a key. A super admin may do so, and whoever has the
+   permission for developer tools.
+2. Give it these scopes, all for reading: crm.objects.contacts.read, crm.objects.companies.read, crm.objects.deals.read and
+   crm.objects.owners.read. The first is that of calls, meetings, notes, tasks and communications, too; e-mails need
+   sales-email-read.
+3. Show the key, copy it and paste it here; it is not shown. A private app that you have already works as well until September
+   2027: paste its access token. HubSpot lets nobody make a new one since 2026-10-26.
 """
 
 
 def check(settings: Settings, token: str, host: str | None) -> Iterator[Finding]:
     """Check the token, and its scope for each entity."""
     portal = _open(settings, token, host)
+    lacking: dict[str, list[str]] = {}
     try:
         for entity in HUBSPOT:
             if settings.names.get(entity.table) == SWITCHED_OFF:
@@ -27,12 +32,17 @@ def check(settings: Settings, token: str, host: str | None) -> Iterator[Finding]
                 continue
             refusal = _refusal(portal, entity)
             yield Finding(entity.table, refusal is None, str(refusal or "can be read."))
+            if isinstance(refusal, MissingScopeError):
+                lacking.setdefault(_lacking(entity, refusal), []).append(entity.name)
     finally:
         portal.close()
+    if lacking:
+        yield Finding("HubSpot's scopes", False, _advice(lacking))
 
 
 def connect(dialogue: Dialogue, settings: Settings, token: str, host: str | None) -> dict[str, str]:
-    """Ask the owner about entities for which the token lacks a scope, and return the settings that switch them off.
+    """Tell which scopes the token lacks, ask whether to go on without what needs them, and return the settings that switch
+    that off.
 
     Raises the errors of `reporting.sources.base`.
     """
@@ -43,17 +53,39 @@ def connect(dialogue: Dialogue, settings: Settings, token: str, host: str | None
         portal.close()
     if all(refusals[entity] for entity in HUBSPOT_OBJECTS):
         raise SourceError(str(refusals[HUBSPOT_OBJECTS[0]]))
+    lacking: dict[str, list[str]] = {}
+    for entity, refusal in refusals.items():
+        if isinstance(refusal, MissingScopeError):
+            lacking.setdefault(_lacking(entity, refusal), []).append(entity.name)
+    if lacking:
+        dialogue.say(f"\nThe key {_advice(lacking)}")
     changes = {}
     for entity, refusal in refusals.items():
         # An entity that was switched off because of a missing scope is switched on again when the scope exists.
         name = f"REPORTING_NAME_{entity.table.upper()}"
         changes[name] = ""
         if refusal:
-            dialogue.say(f"\n{refusal}")
             if dialogue.ask(f"Go on without {entity.name} (yes or no)", "yes").lower() not in ("y", "yes"):
-                raise SourceError("add the scope to the private app, and run this again.")
+                raise SourceError("add the scope to the key, and run this again.")
             changes[name] = SWITCHED_OFF
     return changes
+
+
+def _advice(lacking: dict[str, list[str]]) -> str:
+    """What is to be added, each scope once with what needs it."""
+    scopes = "; ".join(f"{scope} (for {', '.join(names)})" for scope, names in lacking.items())
+    return (
+        f"lacks {len(lacking)} scope{'s' if len(lacking) > 1 else ''}: {scopes}. Add what is missing to it: in HubSpot under "
+        "Development → Keys → Service keys, or in the settings of the private app under Scopes. The key stays the same."
+    )
+
+
+def _lacking(entity: Entity, refusal: MissingScopeError) -> str:
+    """The scope to add. HubSpot names every one that would do, of which the narrowest for reading is enough."""
+    known = scope_of(entity)
+    if known in refusal.scopes or not refusal.scopes:
+        return known
+    return " or ".join(refusal.scopes)
 
 
 def _open(settings: Settings, token: str, host: str | None) -> HubSpot:

@@ -179,6 +179,21 @@ HUBSPOT = (
     ),
 )
 
+
+def scope_of(entity: Entity) -> str:
+    """The narrowest scope with which it can be read.
+
+    https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/scopes
+    """
+    if entity.name == "pipelines":
+        return "crm.objects.deals.read"
+    if entity.name == "emails":
+        return "sales-email-read"
+    if isinstance(entity, HubSpotObject) and entity.is_engagement:
+        return "crm.objects.contacts.read"
+    return f"crm.objects.{entity.name}.read"
+
+
 # What people call one engagement of each kind.
 TOUCHES = {
     "calls": "call",

@@ -12,7 +12,7 @@ from reporting.sources.phones import check_region
 
 
 def open_reader(settings: Settings, entity: Entity, token: str, base_url: str | None) -> Reader:
-    """A reader of `entity`. `token` is that of a private app. `base_url` is only set for a fake API."""
+    """A reader of `entity`. `token` is a service key, or the token of a private app. `base_url` is only set for a fake API."""
     check_region(settings.default_region)
     portal = HubSpot(token, base_url or DEFAULT_BASE_URL, settings.hubspot_version)
     prefix = f"{entity.source}__"
