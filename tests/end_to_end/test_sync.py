@@ -126,7 +126,7 @@ def test_a_source_that_refuses_keeps_nobody_elses_marts(
     """A token that ended is one source's own trouble: the others are read, built and shown, and it is named."""
     switched_off = [
         *(f"HUBSPOT__{each.name.upper()}" for each in HUBSPOT_OBJECTS if each.name != "contacts"),
-        *("HUBSPOT__OWNERS", "HUBSPOT__PIPELINES", "HUBSPOT__ASSOCIATIONS"),
+        *("HUBSPOT__OWNERS", "HUBSPOT__PIPELINES", "HUBSPOT__ASSOCIATIONS", "HUBSPOT__PROPERTY_HISTORY"),
         *("NOTION__WEEKLY_HABITS", "NOTION__MONTHLY_HABITS", "NOTION__HABIT_TARGETS"),
     ]
     with (

@@ -65,12 +65,47 @@ def test_doctor_names_them_and_what_can_be_read(limited: Portal) -> None:
     )
 
 
-def test_a_key_with_every_scope_is_asked_for_nothing(tmp_path: Path) -> None:
+class Shopkeeper(Owner):
+    """Somebody who wants more, and mistypes it first."""
+
+    answers = ("tickets, unicorns", "tickets, line items, lists")
+
+    def ask(self, question: str, default: str) -> str:
+        super().ask(question, default)
+        return self.answers["unicorns" in self.said] if question.startswith("What else") else default
+
+
+def test_a_key_with_every_scope_is_asked_only_what_else_is_wanted(tmp_path: Path) -> None:
     with portal(tmp_path, *SMALL) as whole:
         owner = Owner()
         assert set(checks.connect(owner, SETTINGS, "a-key", whole.address).values()) == {""}
-        assert (owner.said, owner.asked) == ("", "")
-        assert all(each.is_well for each in checks.check(SETTINGS, "a-key", whole.address))
+        assert owner.said == ""
+        assert "Go on without" not in owner.asked
+        found = {each.subject: each for each in checks.check(SETTINGS, "a-key", whole.address)}
+        assert all(each.is_well for each in found.values())
+        assert (
+            found["hubspot__tickets"].text
+            == "is not read. REPORTING_NAME_HUBSPOT__TICKETS=tickets switches it on."
+        )
+
+        shopkeeper = Shopkeeper()
+        changes = checks.connect(shopkeeper, SETTINGS, "a-key", whole.address)
+        assert shopkeeper.said == "unicorns is none of these."
+        on = {name.rpartition("__")[2]: value for name, value in changes.items() if value}
+        assert on == {
+            "TICKETS": "tickets",
+            "LINE_ITEMS": "line_items",
+            "LISTS": "all",
+            "LIST_MEMBERSHIPS": "all",
+        }
+
+
+def test_what_is_wanted_and_needs_another_scope_is_named(limited: Portal) -> None:
+    shopkeeper = Shopkeeper()
+    changes = checks.connect(shopkeeper, SETTINGS, "a-key", limited.address)
+    assert "tickets (for tickets); crm.objects.line_items.read (for line_items)" in shopkeeper.said
+    assert "crm.lists.read (for lists, list_memberships)" in shopkeeper.said
+    assert changes["REPORTING_NAME_HUBSPOT__TICKETS"] == ""
 
 
 def test_a_key_without_any_scope_is_not_stored(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from reporting.sources.base import (
     missing,
 )
 from reporting.sources.http import Policy, PoliteTransport
+from reporting.sources.hubspot.entities import LISTS, HubSpotObject
 from reporting.sources.shapes import mapping, mappings
 
 logger = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class HubSpot:
     ) -> None:
         self.account = account_of(token, base_url)
         self.transport = transport or PoliteTransport(policy, refusal=refusal_of)
-        self._version = version
+        self.version = version
         self._http = httpx.Client(transport=self.transport, timeout=policy.timeout)
         configuration = Configuration(host=base_url.rstrip("/"))
         configuration.access_token = token
@@ -118,11 +119,11 @@ class HubSpot:
 
     def path(self, family: str, rest: str = "") -> str:
         """The path of a family (`objects`, `properties`, `owners`, `pipelines`, `associations`) in this version."""
-        if self._version == "v3":
+        if self.version == "v3":
             # Only the fourth version of associations has their labels.
             base = f"/crm/v4/{family}" if family == "associations" else f"/crm/v3/{family}"
         else:
-            base = f"/crm/{family}/{self._version}"
+            base = f"/crm/{family}/{self.version}"
         return f"{base}/{rest}" if rest else base
 
     def call(
@@ -145,14 +146,16 @@ class HubSpot:
         raise _error(what, answer)
 
     def probe(self, entity: Entity) -> None:
-        """Raise `AccessDeniedError` unless the token may read `entity`. Associations need no scope of their own."""
+        """Raise `AccessDeniedError` unless the token may read `entity`."""
         if entity.name == "pipelines":
             self.call(entity.name, "GET", self.path("pipelines", "deals"))
         elif entity.name == "owners":
             self.call(entity.name, "GET", self.path("owners"), query={"limit": "1"})
-        elif entity.name != "associations":
-            self.call(entity.name, "GET", self.path("objects", entity.name), query={"limit": "1"})
-            self.call(f"properties of {entity.name}", "GET", self.path("properties", entity.name))
+        elif entity in LISTS:
+            self.call(entity.name, "POST", self.path("lists", "search"), body={"count": 1, "offset": 0})
+        elif isinstance(entity, HubSpotObject):
+            self.call(entity.name, "GET", self.path("objects", entity.path_name), query={"limit": "1"})
+            self.call(f"properties of {entity.name}", "GET", self.path("properties", entity.path_name))
 
     def listed(
         self, what: str, path: str, query: Mapping[str, str], after: str | None = None
