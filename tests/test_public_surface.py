@@ -31,6 +31,10 @@ CALLS = {
     ),
     "reporting.sources.files.Property": ("kind", "description"),
     "reporting.sources.google_sheets.entities.SheetTab": ("name", "description", "columns", "required"),
+    "reporting.sources.hubspot.entities.HubSpotObject": (
+        *("name", "description", "properties"),
+        *("object_type", "history", "associations"),
+    ),
     "reporting.sources.rest.AfterLast": ("parameter", "more"),
     "reporting.sources.rest.Basic": (),
     "reporting.sources.rest.Bearer": ("prefix",),

@@ -60,3 +60,46 @@
         is_entry_known
     from stays
 {%- endmacro %}
+
+
+{#- The stays of each object of a type in a value of a property, by HubSpot's own history: when it got the value and
+    when the next one. A value that was set again changes nothing, and while there is none there is no stay. -#}
+{% macro property_stays(object_type, key, property, column) -%}
+    with
+
+    changes as (
+
+        select
+            object_id,
+            value,
+            changed_at,
+            lag(changed_at) over history is null or value is distinct from lag(value) over history as is_other
+        from {{ ref('stg_hubspot__property_history') }}
+        where
+            object_type = '{{ object_type }}'
+            and property = '{{ property }}'
+            and not is_deleted
+        window history as (partition by object_id order by changed_at, change_id)
+
+    ),
+
+    stays as (
+
+        select
+            object_id,
+            value,
+            changed_at as entered_at,
+            lead(changed_at) over (partition by object_id order by changed_at) as left_at
+        from changes
+        where is_other
+
+    )
+
+    select
+        object_id as {{ key }},
+        value as {{ column }},
+        entered_at,
+        left_at
+    from stays
+    where value is not null
+{%- endmacro %}

@@ -12,7 +12,9 @@ class Entity:
     `is_slow` says that it changes so seldom that one read a day is enough. `page_size` is how many records one answer of
     the source has. `needs_name` says that it is read only if a setting says what it is called in the source. `keeps_days`
     says that each full refresh is of its own day, and that the rows of other days stay as they are. `has_rejects` says that its
-    raw table also has what could not be read, with the reason in the column `reject_reason`.
+    raw table also has what could not be read, with the reason in the column `reject_reason`. `is_history` says that its rows
+    are past events: no row goes because the source shows it no longer, and after the first read a scheduled full refresh is
+    made once a month only.
     """
 
     source: str
@@ -24,6 +26,7 @@ class Entity:
     needs_name: bool = False
     keeps_days: bool = False
     has_rejects: bool = False
+    is_history: bool = False
 
     @property
     def table(self) -> str:

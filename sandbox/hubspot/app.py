@@ -17,6 +17,7 @@ from sandbox.hubspot.associations import Associations
 from sandbox.hubspot.endpoints import HubSpot
 from sandbox.hubspot.errors import ApiError, HubSpotDialect, error
 from sandbox.hubspot.gate import Gate
+from sandbox.hubspot.lists import Lists
 from sandbox.hubspot.records import Records
 from sandbox.hubspot.schema import TYPES
 from sandbox.hubspot.store import Store
@@ -36,7 +37,7 @@ def app_of(
 ) -> ASGIApp:
     """The fake API over `store`. `per_window` is requests in ten seconds, `scopes` all that the token has."""
     records = Records(store, scopes)
-    portal, associations = HubSpot(records, lag), Associations(records)
+    portal, associations, lists = HubSpot(records, lag), Associations(records), Lists(records)
     counts: Counter[str] = Counter()
 
     async def state(_: Request) -> Any:
@@ -47,11 +48,12 @@ def app_of(
         }
 
     routes = [
-        *_api_routes(portal, associations),
+        *_api_routes(portal, associations, lists),
         *control_routes(lambda: faults, counts, store),
         *clock_routes(),
         _route("/_control/state", "GET", state),
         _route("/_control/truth/{kind}", "GET", portal.truth),
+        _route("/_control/history/{kind}", "GET", portal.history),
         _route("/_control/associations", "GET", associations.every),
         _route("/_control/search", "POST", portal.limited),
         _route("/_control/restore/{kind}/{key}", "POST", portal.restored),
@@ -61,8 +63,13 @@ def app_of(
     return Gate(faults, token, per_window, counts, monotonic)
 
 
-def _api_routes(portal: HubSpot, associations: Associations) -> Iterator[Route]:
+def _api_routes(portal: HubSpot, associations: Associations, lists: Lists) -> Iterator[Route]:
     """Every endpoint, under the paths with a version and under the dated ones."""
+    for base in ("/crm/v3/lists", f"/crm/lists/{DATED}"):
+        yield _route(f"{base}/search", "POST", lists.searched)
+        yield _route(f"{base}/{{key}}/memberships", "GET", lists.members)
+    for base in ("/crm/v3/schemas", f"/crm-object-schemas/{DATED}/schemas"):
+        yield _route(base, "GET", portal.schemas)
     yield from _crm_routes(
         portal,
         associations,

@@ -8,12 +8,24 @@ from starlette.responses import Response
 from sandbox.hubspot.errors import ApiError
 from sandbox.hubspot.records import Records, batch_of, body_of, id_of
 from sandbox.hubspot.sample import OWNERS, PIPELINES
-from sandbox.hubspot.schema import Json, created_property, definition, modified_property
+from sandbox.hubspot.schema import (
+    CUSTOM,
+    CUSTOM_SCHEMA,
+    Json,
+    created_property,
+    definition,
+    modified_property,
+)
 from sandbox.hubspot.search import CAP, search
 from sandbox.hubspot.store import iso, shown
 
 LIST_LIMIT = 100
 BATCH_LIMIT = 100
+# With the history of properties, a list and a batch have fewer objects.
+HISTORY_LIMIT = 50
+TOO_MANY = (
+    f"The maximum number of inputs supported in a batch request for property histories is {HISTORY_LIMIT}."
+)
 DEFAULT_PROPERTIES = {
     "contacts": ("email", "firstname", "lastname"),
     "companies": ("name", "domain"),
@@ -33,12 +45,17 @@ class HubSpot:
         """GET objects: in the order of ids, which no change moves."""
         kind, query = self.records.kind(request), request.query_params
         limit = _limit(query.get("limit"), 10, LIST_LIMIT)
+        histories = _names(query.get("propertiesWithHistory"))
+        if histories and limit > HISTORY_LIMIT:
+            raise ApiError(400, TOO_MANY)
         after = int(query.get("after") or 0)
         is_archived = query.get("archived") == "true"
         where = f"archived IS {'NOT ' if is_archived else ''}NULL AND merged_into IS NULL AND id >= ?"
         found = self.store.select(kind, where, (after,), "id", limit + 1)
         answer: Json = {
-            "results": [self._shown(each, _names(query.get("properties"))) for each in found[:limit]]
+            "results": [
+                self._shown(each, _names(query.get("properties")), histories) for each in found[:limit]
+            ]
         }
         if len(found) > limit:
             answer["paging"] = {"next": {"after": str(found[limit]["id"]), "link": str(request.url)}}
@@ -89,6 +106,9 @@ class HubSpot:
         inputs = body.get("inputs") or []
         if len(inputs) > BATCH_LIMIT:
             raise ApiError(400, f"Invalid input JSON: inputs must have at most {BATCH_LIMIT} elements")
+        histories = tuple(body.get("propertiesWithHistory") or ())
+        if histories and len(inputs) > HISTORY_LIMIT:
+            raise ApiError(400, TOO_MANY)
         names, missing, results, seen = tuple(body.get("properties") or ()), [], [], set()
         for each in inputs:
             try:
@@ -101,7 +121,7 @@ class HubSpot:
                 missing.append(str(each["id"]))
             elif record["id"] not in seen:
                 seen.add(record["id"])
-                results.append(self._shown(record, names))
+                results.append(self._shown(record, names, histories))
         errors = []
         if missing:
             errors.append(
@@ -160,6 +180,7 @@ class HubSpot:
 
     async def owners(self, request: Request) -> Json:
         """GET owners; the archived ones apart."""
+        self.records.check_scope("owners")
         limit, after = (
             _limit(request.query_params.get("limit"), 100, 500),
             int(request.query_params.get("after") or 0),
@@ -174,7 +195,12 @@ class HubSpot:
 
     async def pipelines(self, request: Request) -> Json:
         """GET pipelines of a type with their stages."""
-        return {"results": PIPELINES if self.records.kind(request) == "deals" else []}
+        return {"results": PIPELINES.get(self.records.kind(request), [])}
+
+    async def schemas(self, _: Request) -> Json:
+        """GET the types that somebody has defined."""
+        self.records.check_scope("schemas")
+        return {"results": [{**CUSTOM_SCHEMA, "properties": self.store.definitions(CUSTOM)}]}
 
     async def truth(self, request: Request) -> Any:
         """Every record of a type with what became of it, for tests."""
@@ -189,6 +215,17 @@ class HubSpot:
                 },
             }
             for each in self.store.select(kind, "1", (), "id", -1)
+        ]
+
+    async def history(self, request: Request) -> Any:
+        """Every value that the properties in `properties` had, of each record that is there or in the bin, for tests."""
+        kind = self.records.kind(request)
+        names = _names(request.query_params.get("properties"))
+        return [
+            {"id": str(each["id"]), "property": name, "timestamp": iso(at), "value": value}
+            for each in self.store.select(kind, "merged_into IS NULL", (), "id", -1)
+            for name in names
+            for at, value in self.store.versions(each, name)
         ]
 
     async def restored(self, request: Request) -> Any:
@@ -219,7 +256,7 @@ class HubSpot:
             raise ApiError(400, "Property values were not valid", {"errors": said})
         return {name: None if value is None else str(value) for name, value in properties.items()}
 
-    def _shown(self, record: Json, names: tuple[str, ...]) -> Json:
+    def _shown(self, record: Json, names: tuple[str, ...], histories: tuple[str, ...] = ()) -> Json:
         kind = record["kind"]
         always = ("hs_object_id", created_property(kind), modified_property(kind))
         known = {each["name"] for each in self.store.definitions(kind)}
@@ -236,7 +273,24 @@ class HubSpot:
             "updatedAt": iso(record["modified"]),
             "archived": record["archived"] is not None,
         }
+        if histories:
+            made["propertiesWithHistory"] = {
+                name: [_version(at, value) for at, value in self.store.versions(record, name)]
+                for name in histories
+                if name in known
+            }
         return made | ({"archivedAt": iso(record["archived"])} if record["archived"] is not None else {})
+
+
+def _version(at: int, value: str) -> Json:
+    """A value as histories give it."""
+    return {
+        "value": value,
+        "timestamp": iso(at),
+        "sourceType": "CRM_UI",
+        "sourceId": "userId:9501",
+        "updatedByUserId": 9501,
+    }
 
 
 def _limit(given: str | None, default: int, most: int) -> int:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sandbox.hubspot.errors import ApiError
-from sandbox.hubspot.schema import SINGULAR, TYPES, Json
+from sandbox.hubspot.schema import SCOPES, SINGULAR, TYPES, Json
 from sandbox.hubspot.store import Store, iso, now_ms
 
 
@@ -26,7 +26,12 @@ class Records:
         plural = next((each for each in TYPES if kind in (each, SINGULAR[each])), None)
         if plural is None:
             raise ApiError(404, f"Unable to infer object type from: {kind}")
-        scope = f"crm.objects.{plural}.read"
+        self.check_scope(plural)
+        return plural
+
+    def check_scope(self, name: str) -> None:
+        """Raise `ApiError` where the token may not read what has this name."""
+        scope = SCOPES[name]
         if self.scopes is not None and scope not in self.scopes:
             said = {
                 "message": "One or more of the following scopes are required.",
@@ -35,7 +40,6 @@ class Records:
             raise ApiError(
                 403, "This app hasn't been granted all required scopes to make this call.", {"errors": [said]}
             )
-        return plural
 
     def known(self, kind: str, key: Any) -> Json:
         """The record with that id; one that was merged leads to the winner."""

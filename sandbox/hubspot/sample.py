@@ -1,12 +1,12 @@
 """A small consultancy's year, invented: contacts, companies, deals and engagements, the same for the same seed."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sandbox.hubspot.schema import ENGAGEMENTS, Json
+from sandbox.hubspot.schema import CUSTOM, ENGAGEMENTS, Json
 from sandbox.hubspot.store import FIRST_ID, iso
 
 Link = tuple[str, int, str, int, bool]
@@ -37,28 +37,53 @@ STAGES = (
     ("closedwon", "Closed won", "1.0", True),
     ("closedlost", "Closed lost", "0.0", True),
 )
-PIPELINES: list[Json] = [
-    {
-        "id": "default",
-        "label": "Sales Pipeline",
-        "displayOrder": 0,
+
+
+def _pipeline(key: str, label: str, stages: Iterable[tuple[str, str, Json]]) -> Json:
+    lifetime = {
         "createdAt": "2024-01-01T08:00:00.000Z",
         "updatedAt": "2024-01-01T08:00:00.000Z",
         "archived": False,
+    }
+    return {
+        "id": key,
+        "label": label,
+        "displayOrder": 0,
+        **lifetime,
         "stages": [
-            {
-                "id": key,
-                "label": label,
-                "displayOrder": number,
-                "metadata": {"isClosed": str(is_closed).lower(), "probability": probability},
-                "createdAt": "2024-01-01T08:00:00.000Z",
-                "updatedAt": "2024-01-01T08:00:00.000Z",
-                "archived": False,
-            }
-            for number, (key, label, probability, is_closed) in enumerate(STAGES)
+            {"id": stage, "label": name, "displayOrder": number, "metadata": metadata, **lifetime}
+            for number, (stage, name, metadata) in enumerate(stages)
         ],
     }
-]
+
+
+TICKET_STAGES = (("1", "New"), ("2", "Waiting on contact"), ("3", "Waiting on us"), ("4", "Closed"))
+PROJECT_STAGES = (("plan", "Plan"), ("build", "Build"), ("done", "Done"))
+# The pipelines of each type that has any.
+PIPELINES: dict[str, list[Json]] = {
+    "deals": [
+        _pipeline(
+            "default",
+            "Sales Pipeline",
+            (
+                (key, label, {"isClosed": str(is_closed).lower(), "probability": probability})
+                for key, label, probability, is_closed in STAGES
+            ),
+        )
+    ],
+    "tickets": [
+        _pipeline(
+            "0",
+            "Support Pipeline",
+            (
+                (key, label, {"ticketState": "CLOSED" if key == "4" else "OPEN"})
+                for key, label in TICKET_STAGES
+            ),
+        )
+    ],
+    CUSTOM: [_pipeline("work", "Work", ((key, label, {}) for key, label in PROJECT_STAGES))],
+}
+PRODUCTS = (("Consulting day", 960, 500), ("Workshop", 1800, 900), ("Audit", 4200, 2000), ("Licence", 49, 0))
 FIRST_NAMES = (
     *(
         "Ada",
@@ -134,7 +159,7 @@ class Sample:
     links: list[Link] = field(default_factory=list)
 
     def records(self) -> Iterator[Json]:
-        """Every record, contacts last so that any number of them can stream; fills `links` meanwhile."""
+        """Every record, contacts last of what most portals have so that any number of them can stream; fills `links` meanwhile."""
         dice = random.Random(self.seed)
         first = FIRST_ID
         companies = range(first, first + self.companies)
@@ -160,6 +185,75 @@ class Sample:
             yield self._contact(dice, number, key, company)
             if dice.random() < 0.9:
                 self.links.append(("contacts", key, "companies", company, True))
+        yield from self._others(contacts, companies, deals)
+
+    def _others(self, contacts: range, companies: range, deals: range) -> Iterator[Json]:
+        """What some portals have besides: tickets, products, line items, and projects, a type of their own."""
+        # Dice of its own, so that the values of all others stay what they are.
+        dice = random.Random(f"{self.seed}:others")
+        tickets = range(contacts.stop, contacts.stop + self.deals)
+        products = range(tickets.stop, tickets.stop + len(PRODUCTS))
+        lines = range(products.stop, products.stop + 2 * self.deals)
+        for number, key in enumerate(tickets):
+            yield self._ticket(dice, number, key)
+            self.links.append(("tickets", key, "contacts", dice.choice(contacts), False))
+            self.links.append(("tickets", key, "companies", dice.choice(companies), False))
+        for key, (name, price, cost) in zip(products, PRODUCTS, strict=True):
+            properties = {"name": name, "price": price, "hs_cost_of_goods_sold": cost, "hs_sku": f"P-{key}"}
+            created = self._instant(dice, self.days)
+            yield self._made("products", key, created, created, properties)
+        for number, key in enumerate(lines):
+            place = dice.randrange(len(PRODUCTS))
+            name, price, _ = PRODUCTS[place]
+            quantity = dice.randrange(1, 6)
+            properties = {
+                "name": name,
+                "hs_product_id": products[place],
+                "hs_sku": f"P-{products[place]}",
+                "quantity": quantity,
+                "price": price,
+                "amount": quantity * price,
+            }
+            created = self._instant(dice, dice.uniform(0, self.days))
+            yield self._made("line_items", key, created, created, properties)
+            self.links.append(("line_items", key, "deals", deals[number // 2], False))
+        for number, key in enumerate(range(lines.stop, lines.stop + max(self.deals // 4, 2))):
+            yield self._project(dice, number, key)
+            self.links.append((CUSTOM, key, "companies", dice.choice(companies), False))
+
+    def _ticket(self, dice: random.Random, number: int, key: int) -> Json:
+        stages = tuple(stage for stage, _ in TICKET_STAGES)
+        stage = dice.choice(stages)
+        days = dice.uniform(5, self.days)
+        created, modified = self._instant(dice, days), self._instant(dice, days / 2)
+        properties = {
+            "subject": f"Question {number + 1}",
+            "content": "An invented question.",
+            "hs_pipeline": "0",
+            "hs_pipeline_stage": stage,
+            "hs_ticket_priority": dice.choice(("LOW", "MEDIUM", "HIGH")),
+            "hs_ticket_category": dice.choice((None, "BILLING_ISSUE", "PRODUCT_ISSUE")),
+            "source_type": dice.choice(("EMAIL", "FORM", "PHONE")),
+            "closed_date": iso(max(created, modified)) if stage == "4" else None,
+            "hubspot_owner_id": dice.choice((501, 502)),
+        }
+        made = self._made("tickets", key, created, modified, properties)
+        return self._with_history(
+            made, hs_pipeline_stage=stages[: stages.index(stage) + 1], hubspot_owner_id=("501", "502")
+        )
+
+    def _project(self, dice: random.Random, number: int, key: int) -> Json:
+        created = self._instant(dice, dice.uniform(20, self.days))
+        properties = {
+            "name": f"Engagement {number + 1}",
+            "budget": dice.randrange(5, 90) * 1000,
+            "starts_on": (self.today - timedelta(days=dice.randrange(self.days))).isoformat(),
+            "is_billable": str(dice.random() < 0.8).lower(),
+            "hs_pipeline": "work",
+            "hs_pipeline_stage": dice.choice(PROJECT_STAGES)[0],
+            "hubspot_owner_id": dice.choice((501, 502)),
+        }
+        return self._made(CUSTOM, key, created, self._instant(dice, dice.uniform(0, 20)), properties)
 
     def _instant(self, dice: random.Random, days_ago: float) -> int:
         """A working hour of a day, in milliseconds, and never after the first start."""
@@ -215,7 +309,9 @@ class Sample:
             "hubspot_owner_id": dice.choice((501, 502, 503)),
         }
         created = self._instant(dice, dice.uniform(20, self.days))
-        return self._made("contacts", key, created, self._instant(dice, dice.uniform(0, 20)), properties)
+        made = self._made("contacts", key, created, self._instant(dice, dice.uniform(0, 20)), properties)
+        steps = LIFECYCLE[: LIFECYCLE.index(properties["lifecyclestage"]) + 1]
+        return self._with_history(made, lifecyclestage=steps, hubspot_owner_id=("501", "503", "502"))
 
     def _deal(self, dice: random.Random, number: int, key: int) -> Json:
         stage, *_ = dice.choice(STAGES)
@@ -231,7 +327,26 @@ class Sample:
             "hs_is_closed_won": str(stage == "closedwon").lower(),
         }
         created = self._instant(dice, days)
-        return self._made("deals", key, created, self._instant(dice, days / 2), properties)
+        made = self._made("deals", key, created, self._instant(dice, days / 2), properties)
+        steps = tuple(name for name, *_, is_closed in STAGES if not is_closed or name == stage)
+        steps = steps[: steps.index(stage) + 1]
+        return self._with_history(made, dealstage=steps, hubspot_owner_id=("503", "501", "502"))
+
+    def _with_history(self, record: Json, **steps: tuple[str, ...]) -> Json:
+        """The record with the values that some properties had one after the other, up to the present one.
+
+        Dice of its own, so that the values of all other properties stay what they are.
+        """
+        dice = random.Random(f"{self.seed}:{record['kind']}:{record['id']}")
+        versions: list[tuple[str, int, str]] = []
+        for name, values in steps.items():
+            value = record["properties"][name]
+            former = [each for each in values[: values.index(value)] if dice.random() < 0.7]
+            moments = range(record["created"] + 1, record["modified"] + 1)
+            if len(moments) >= len(former):
+                times = [record["created"], *sorted(dice.sample(moments, len(former)))]
+                versions += [(name, at, each) for at, each in zip(times, [*former, value], strict=True)]
+        return {**record, "versions": versions}
 
     def _engagement(self, dice: random.Random, kind: str, key: int) -> Json:
         days = dice.uniform(0, self.days)

@@ -8,6 +8,8 @@ from typing import Any
 
 Json = dict[str, Any]
 
+# The id of a type that somebody has defined, as HubSpot numbers them.
+CUSTOM = "2-4711"
 SYSTEM = {"hs_object_id": "number", "createdate": "datetime", "hs_lastmodifieddate": "datetime"}
 ENGAGEMENT = {
     "hs_object_id": "number",
@@ -102,11 +104,78 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "hs_communication_logged_from": "enumeration",
         "hs_communication_body": "string",
     },
+    "tickets": {
+        **SYSTEM,
+        "subject": "string",
+        "content": "string",
+        "hs_pipeline": "enumeration",
+        "hs_pipeline_stage": "enumeration",
+        "hs_ticket_priority": "enumeration",
+        "hs_ticket_category": "enumeration",
+        "source_type": "enumeration",
+        "closed_date": "datetime",
+        "hubspot_owner_id": "enumeration",
+        "hs_merged_object_ids": "enumeration",
+    },
+    "products": {
+        **SYSTEM,
+        "name": "string",
+        "description": "string",
+        "hs_sku": "string",
+        "price": "number",
+        "hs_cost_of_goods_sold": "number",
+    },
+    "line_items": {
+        **SYSTEM,
+        "name": "string",
+        "hs_product_id": "number",
+        "hs_sku": "string",
+        "quantity": "number",
+        "price": "number",
+        "discount": "number",
+        "amount": "number",
+    },
+    CUSTOM: {
+        "hs_object_id": "number",
+        "hs_createdate": "datetime",
+        "hs_lastmodifieddate": "datetime",
+        "name": "string",
+        "budget": "number",
+        "starts_on": "date",
+        "is_billable": "bool",
+        "hs_pipeline": "enumeration",
+        "hs_pipeline_stage": "enumeration",
+        "hubspot_owner_id": "enumeration",
+    },
 }
 TYPES = tuple(PROPERTIES)
+# What a type that somebody has defined says of itself.
+CUSTOM_SCHEMA: Json = {
+    "id": "4711",
+    "objectTypeId": CUSTOM,
+    "fullyQualifiedName": "p1_projects",
+    "name": "projects",
+    "labels": {"singular": "Project", "plural": "Projects"},
+    "primaryDisplayProperty": "name",
+    "requiredProperties": ["name"],
+    "archived": False,
+}
 ENGAGEMENTS = ("calls", "emails", "meetings", "notes", "tasks", "communications")
-SINGULAR = {"contacts": "contact", "companies": "company", "deals": "deal"} | {
-    kind: kind.removesuffix("s") for kind in ENGAGEMENTS
+SINGULAR = {kind: kind.removesuffix("s") for kind in TYPES} | {"companies": "company"}
+
+# The scope that reads each type.
+SCOPES = {
+    **dict.fromkeys(("contacts", *ENGAGEMENTS), "crm.objects.contacts.read"),
+    "companies": "crm.objects.companies.read",
+    "deals": "crm.objects.deals.read",
+    "emails": "sales-email-read",
+    "tickets": "tickets",
+    "products": "crm.objects.products.read",
+    "line_items": "crm.objects.line_items.read",
+    CUSTOM: "crm.objects.custom.read",
+    "owners": "crm.objects.owners.read",
+    "lists": "crm.lists.read",
+    "schemas": "crm.schemas.custom.read",
 }
 
 
@@ -157,6 +226,20 @@ UNLABELLED: dict[tuple[str, str], int] = {
     ("companies", "tasks"): 191,
     ("tasks", "deals"): 216,
     ("deals", "tasks"): 215,
+    ("tickets", "contacts"): 16,
+    ("contacts", "tickets"): 15,
+    ("tickets", "companies"): 339,
+    ("companies", "tickets"): 340,
+    ("tickets", "deals"): 28,
+    ("deals", "tickets"): 27,
+    ("line_items", "deals"): 20,
+    ("deals", "line_items"): 19,
+    (CUSTOM, "contacts"): 31,
+    ("contacts", CUSTOM): 32,
+    (CUSTOM, "companies"): 33,
+    ("companies", CUSTOM): 34,
+    (CUSTOM, "deals"): 35,
+    ("deals", CUSTOM): 36,
     ("communications", "contacts"): 81,
     ("contacts", "communications"): 82,
     ("communications", "companies"): 87,
@@ -177,12 +260,18 @@ def modified_property(kind: str) -> str:
 
 def created_property(kind: str) -> str:
     """The property that holds when a record was created."""
-    return "hs_createdate" if kind in ENGAGEMENTS else "createdate"
+    return "hs_createdate" if kind in (*ENGAGEMENTS, CUSTOM) else "createdate"
 
 
-def definition(name: str, kind: str) -> Json:
-    """A property as the properties API describes it."""
-    field = {"number": "number", "datetime": "date", "bool": "booleancheckbox", "enumeration": "select"}
+def definition(name: str, kind: str, of: str = "") -> Json:
+    """A property as the properties API describes it; `of` is the type of the objects."""
+    field = {
+        "number": "number",
+        "datetime": "date",
+        "date": "date",
+        "bool": "booleancheckbox",
+        "enumeration": "select",
+    }
     return {
         "name": name,
         "label": name.removeprefix("hs_").replace("_", " ").capitalize(),
@@ -197,7 +286,7 @@ def definition(name: str, kind: str) -> Json:
         "archived": False,
         "hasUniqueValue": False,
         "hidden": False,
-        "hubspotDefined": True,
+        "hubspotDefined": of != CUSTOM or name.startswith(("hs_", "hubspot_")),
         "modificationMetadata": {"archivable": True, "readOnlyDefinition": True, "readOnlyValue": False},
         "formField": True,
     }

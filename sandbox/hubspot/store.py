@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS associations (
     from_kind TEXT, from_id INTEGER, to_kind TEXT, to_id INTEGER, type_id INTEGER, category TEXT, label TEXT,
     PRIMARY KEY (from_kind, from_id, to_kind, to_id, type_id)
 );
+CREATE TABLE IF NOT EXISTS versions (
+    kind TEXT, id INTEGER, name TEXT, at INTEGER, value TEXT NOT NULL, PRIMARY KEY (kind, id, name, at)
+);
 """
 COLUMNS = "kind, id, created, modified, archived, merged_into, properties"
 FIRST_ID = 1001
@@ -51,7 +54,8 @@ def iso(milliseconds: int) -> str:
 
 class Store:
     """The portal below `folder`. A record is `{"kind", "id", "created", "modified", "archived", "merged_into",
-    "properties"}`, with times in milliseconds and the properties that were set.
+    "properties"}`, with times in milliseconds and the properties that were set. What the sample gives may have "versions", too:
+    property, time and value of each change. A property without any has had its value since the record was made.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -85,14 +89,17 @@ class Store:
             self.database.executemany(
                 "INSERT INTO definitions VALUES (?, ?, ?)",
                 (
-                    (kind, name, json.dumps(definition(name, value)))
+                    (kind, name, json.dumps(definition(name, value, kind)))
                     for kind, properties in PROPERTIES.items()
                     for name, value in properties.items()
                 ),
             )
-            self.database.executemany(
-                f"INSERT INTO records ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", map(_row, records)
-            )
+            for each in records:
+                self.database.execute(
+                    f"INSERT INTO records ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", _row(each)
+                )
+                for name, at, value in each.get("versions", ()):
+                    self._put_version(each, name, at, value)
             for from_kind, from_id, to_kind, to_id, is_primary in links:
                 self._link(from_kind, from_id, to_kind, to_id, is_primary)
 
@@ -159,6 +166,7 @@ class Store:
         }
         changed = {**record, "properties": kept, "modified": now_ms() if at is None else at}
         with transaction(self.database):
+            self._keep_versions(record, changed)
             self._put(changed)
         return changed
 
@@ -179,9 +187,10 @@ class Store:
             self.database.execute(
                 "DELETE FROM records WHERE kind = ? AND id = ?", (record["kind"], record["id"])
             )
-            self.database.execute(
-                "DELETE FROM former_dates WHERE kind = ? AND id = ?", (record["kind"], record["id"])
-            )
+            for table in ("former_dates", "versions"):
+                self.database.execute(
+                    f"DELETE FROM {table} WHERE kind = ? AND id = ?", (record["kind"], record["id"])
+                )
             self._unlink(record["kind"], record["id"])
 
     def merge(self, winner: Json, loser: Json) -> Json:
@@ -195,6 +204,7 @@ class Store:
         properties = {**loser["properties"], **winner["properties"], "hs_merged_object_ids": names}
         won = {**winner, "properties": properties, "modified": at}
         with transaction(self.database):
+            self._keep_versions(winner, won)
             self._put(won)
             self._put({**loser, "merged_into": winner["id"]})
             # Whoever was merged into the loser earlier now leads to the winner, too.
@@ -210,6 +220,13 @@ class Store:
             for link in links:
                 self._link(winner["kind"], winner["id"], link["to_kind"], link["to_id"], False)
         return won
+
+    def versions(self, record: Json, name: str) -> list[tuple[int, str]]:
+        """Time and value of each change of a property, the newest first."""
+        sql = "SELECT at, value FROM versions WHERE kind = ? AND id = ? AND name = ? ORDER BY at DESC"
+        found = [tuple(row) for row in self.database.execute(sql, (record["kind"], record["id"], name))]
+        value = shown(record, name)
+        return found or ([] if value is None else [(record["created"], value)])
 
     def definitions(self, kind: str) -> list[Json]:
         """The properties of a type."""
@@ -262,6 +279,25 @@ class Store:
         """Every association, in both directions."""
         sql = "SELECT from_kind, from_id, to_kind, to_id, category, type_id FROM associations"
         return [tuple(row) for row in self.database.execute(sql)]
+
+    def _keep_versions(self, before: Json, after: Json) -> None:
+        old, new = before["properties"], after["properties"]
+        for name in old.keys() | new.keys():
+            if old.get(name) == new.get(name):
+                continue
+            versions = self.versions(before, name)
+            # The first change also writes down what was before it.
+            for at, value in versions:
+                self._put_version(before, name, at, value)
+            latest = max((at for at, _ in versions), default=0)
+            # No two changes of a property have the same time.
+            self._put_version(before, name, max(after["modified"], latest + 1), new.get(name) or "")
+
+    def _put_version(self, record: Json, name: str, at: int, value: str) -> None:
+        self.database.execute(
+            "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?)",
+            (record["kind"], record["id"], name, at, value),
+        )
 
     def _put(self, record: Json) -> None:
         self.database.execute(

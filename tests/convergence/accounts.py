@@ -15,8 +15,9 @@ from reporting.local.serving import Served
 from reporting.sources.base import Reader
 from reporting.sources.google_contacts import lists
 from reporting.sources.http import Policy
-from reporting.sources.hubspot import associations, objects
+from reporting.sources.hubspot import associations, history, objects
 from reporting.sources.hubspot import reader as hubspot
+from reporting.sources.hubspot.entities import HUBSPOT_OBJECTS, OPTIONAL_OBJECTS
 from reporting.sources.notion import client as notion_client
 from reporting.sources.notion import reader as notion
 from reporting.sources.notion.entities import NOTION
@@ -29,6 +30,7 @@ from tests.support.hubspot_portal import Portal
 
 Rows = Mapping[str, Any]
 PAGE = 4
+TRACKED = {each.name: each.history for each in (*HUBSPOT_OBJECTS, *OPTIONAL_OBJECTS) if each.history}
 HEADERS = {"Authorization": "Bearer ntn_any", "Notion-Version": notion_client.VERSION}
 # Longer than a time-out of the hasty, and shorter than one of the patient.
 SLOW_SECONDS = 0.8
@@ -263,11 +265,11 @@ class Crm(Account):
     source = "hubspot"
     changes = (
         *("create", "edit", "remove", "restore", "erase", "merge"),
-        *("associate", "dissociate", "reshape"),
+        *("associate", "dissociate", "reshape", "promote"),
     )
     options = ("--contacts", "10", "--companies", "4", "--deals", "2", "--engagements", "6")
     entities: ClassVar[dict[str, Entity]] = {
-        CRM[name].table: CRM[name] for name in ("contacts", "associations")
+        CRM[name].table: CRM[name] for name in ("contacts", "associations", "property_history")
     }
     windowed = CRM["contacts"].table
     lists = "(/search|/crm/objects/[^/]+/[a-z]+)$"
@@ -286,6 +288,8 @@ class Crm(Account):
     def living(self, table: str) -> Mapping[str, Any]:
         if CRM["associations"].table == table:
             return dict.fromkeys(self.links())
+        if CRM["property_history"].table == table:
+            return self.former()
         return {
             key: each
             for key, each in self.truth().items()
@@ -301,8 +305,20 @@ class Crm(Account):
             if (one, other) in pairs
         ]
 
+    def former(self) -> dict[str, str]:
+        """Every value that the history must have, by the key of its row; of contacts, which alone change here."""
+        found = {}
+        truth = self.truth()
+        for kind, names in TRACKED.items():
+            for each in self.control(f"history/{kind}?properties={','.join(names)}", method="GET"):
+                # What is in the recycling bin is only met by a full refresh.
+                if kind != "contacts" or not truth[each["id"]]["archived"]:
+                    key = f"{kind}:{each['id']}#{each['property']}={each['timestamp']}"
+                    found[key] = each["value"]
+        return found
+
     def properties(self, table: str) -> Mapping[str, tuple[str, str]] | None:
-        if CRM["associations"].table == table:
+        if CRM["contacts"].table != table:
             return None
         found = self.portal.ask("GET", "/crm/v3/properties/contacts")["results"]
         return {each["name"]: (each["name"], each["type"]) for each in found}
@@ -316,6 +332,12 @@ class Crm(Account):
     def edit(self, number: int) -> None:
         if key := self._contact(number):
             self.portal.change("contacts", key, city=self.text())
+
+    def promote(self, number: int) -> None:
+        """The stage of a contact changes, at times within one search of another change, or is cleared."""
+        if key := self._contact(number):
+            stage = ("lead", "customer", "")[number % 3]
+            self.portal.change("contacts", key, lifecyclestage=stage)
 
     def remove(self, number: int) -> None:
         if key := self._contact(number):
@@ -368,6 +390,11 @@ class Crm(Account):
         )
 
     def check_changed(self, table: str, rows: Rows) -> None:
+        if CRM["property_history"].table == table:
+            for key, value in self.former().items():
+                if (table, key) not in self.gone:
+                    assert rows[key]["value"] == value, key
+            return
         for key, each in self.living(table).items():
             # To come out of the recycling bin is no modification.
             if (table, key) not in self.gone:
@@ -377,6 +404,11 @@ class Crm(Account):
     def check(self, table: str, rows: Rows) -> None:
         if CRM["associations"].table == table:
             assert {key for key, row in rows.items() if row["_deleted_at"] is None} == set(self.links())
+            return
+        if CRM["property_history"].table == table:
+            assert {key: rows[key]["value"] for key in self.former()} == self.former()
+            # Nothing that was ever true goes.
+            assert all(row["_deleted_at"] is None for row in rows.values())
             return
         truth = self.truth()
         for key, each in truth.items():
@@ -486,6 +518,7 @@ def small_pages() -> Iterator[None]:
         notion_client: {"PAGE_SIZE": PAGE},
         objects: {"LIST_LIMIT": PAGE, "SEARCH_LIMIT": PAGE, "BATCH_LIMIT": PAGE},
         associations: {"LIST_LIMIT": PAGE, "BATCH_LIMIT": PAGE},
+        history: {"HISTORY_LIMIT": PAGE},
         lists: {"BATCH_LIMIT": PAGE},
         writing: {"LINES_PER_PART": PAGE + 1},
         checkpoints: {"LINES_PER_CHECKPOINT": PAGE},

@@ -27,6 +27,13 @@ HUBSPOT_OBJECTS = (
     "notes",
     "tasks",
     "communications",
+    "tickets",
+    "products",
+    "line_items",
+)
+HUBSPOT_LISTS = (
+    *("owners", "pipelines", "associations", "property_history"),
+    *("lists", "list_memberships"),
 )
 GOOGLE_LISTS = ("contacts", "contact_groups")
 EXPECTED = {
@@ -35,8 +42,8 @@ EXPECTED = {
     "ops_airflow__canary__ping",
     "ops_airflow__metadata__cleanup",
     "ops_airflow__pauses__lift",
-    *(f"raw_hubspot__{name}__changed" for name in HUBSPOT_OBJECTS),
-    *(f"raw_hubspot__{name}__full" for name in (*HUBSPOT_OBJECTS, "owners", "pipelines", "associations")),
+    *(f"raw_hubspot__{name}__changed" for name in (*HUBSPOT_OBJECTS, "property_history")),
+    *(f"raw_hubspot__{name}__full" for name in (*HUBSPOT_OBJECTS, *HUBSPOT_LISTS)),
     *(f"raw_google__{name}__{refresh}" for name in GOOGLE_LISTS for refresh in ("changed", "full")),
     "raw_airflow__runs__changed",
     "raw_google_calendar__calendars__full",

@@ -26,7 +26,7 @@ def test_connect_doctor_and_syncs_from_an_empty_folder_each(
 ) -> None:
     """One's own data: what script/connect stored is what the syncs read; the warehouse is what stays."""
     config = tmp_path / "config" / "environment"
-    scopes = ",".join(f"crm.objects.{each.name}.read" for each in HUBSPOT_OBJECTS if each.name != "emails")
+    scopes = ",".join(f"crm.objects.{name}.read" for name in ("contacts", "companies", "deals", "owners"))
     crm_options = (*SMALL, "--token", "pat-own", "--scopes", scopes)
     with (
         fake_api("notion", tmp_path / "notion", None, "--days", "40", "--token", "ntn_own") as notion,
@@ -72,7 +72,7 @@ def test_connect_doctor_and_syncs_from_an_empty_folder_each(
         assert "HubSpot refused the token" in run("connect", "hubspot", answers="pat-wrong\n").stderr
         done = run("connect", "hubspot", answers="pat-own\n" + "\n" * 20)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "crm.objects.emails.read" in done.stdout
+        assert "The key lacks 1 scope: sales-email-read (for emails)." in done.stdout
         doctor = run("doctor")
         assert doctor.returncode == 0, doctor.stdout + doctor.stderr
         assert "hubspot__emails: is switched off" in doctor.stdout
@@ -126,7 +126,7 @@ def test_a_source_that_refuses_keeps_nobody_elses_marts(
     """A token that ended is one source's own trouble: the others are read, built and shown, and it is named."""
     switched_off = [
         *(f"HUBSPOT__{each.name.upper()}" for each in HUBSPOT_OBJECTS if each.name != "contacts"),
-        *("HUBSPOT__OWNERS", "HUBSPOT__PIPELINES", "HUBSPOT__ASSOCIATIONS"),
+        *("HUBSPOT__OWNERS", "HUBSPOT__PIPELINES", "HUBSPOT__ASSOCIATIONS", "HUBSPOT__PROPERTY_HISTORY"),
         *("NOTION__WEEKLY_HABITS", "NOTION__MONTHLY_HABITS", "NOTION__HABIT_TARGETS"),
     ]
     with (

@@ -77,8 +77,10 @@ class Portal:
     def source(self, version: str = "2026-09", policy: Policy = UNPACED) -> hubspot.HubSpot:
         return hubspot.HubSpot("pat-hidden", self.address, version, policy)
 
-    def reader(self, kind: str, version: str = "2026-09", policy: Policy = UNPACED) -> Reader:
-        return hubspot.reader_of(self.source(version, policy), self.entity(kind))
+    def reader(
+        self, kind: str, version: str = "2026-09", policy: Policy = UNPACED, named: str = "all"
+    ) -> Reader:
+        return hubspot.reader_of(self.source(version, policy), self.entity(kind), named=named)
 
     @staticmethod
     def entity(kind: str) -> Entity:

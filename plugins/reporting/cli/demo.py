@@ -131,6 +131,8 @@ def _variables(notion: str, hubspot: str, google: str, database: str) -> dict[st
         "AIRFLOW_CONN_GOOGLE": configuration.google_connection(AUTHORIZED_USER, SCOPES, google),
         "AIRFLOW_CONN_SQL": configuration.token_connection(database),
         "REPORTING_NAME_GOOGLE_SHEETS__LEDGER": SPREADSHEET_LINK,
+        **{f"REPORTING_NAME_HUBSPOT__{name.upper()}": name for name in ("tickets", "products", "line_items")},
+        **dict.fromkeys(("REPORTING_NAME_HUBSPOT__LISTS", "REPORTING_NAME_HUBSPOT__LIST_MEMBERSHIPS"), "all"),
         # The country of the telephone numbers without a country code in the sample data.
         "REPORTING_DEFAULT_REGION": "DE",
         # Without schedules, so that the table shows only this sync.

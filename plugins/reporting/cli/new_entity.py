@@ -211,15 +211,15 @@ def _page_columns(properties: list[tuple[str, Mapping[str, Any]]]) -> list[Stagi
 def _line(entity: NotionDatabase) -> str:
     return (
         "    NotionDatabase(\n"
-        f"        name={_literal(entity.name)},\n"
-        f"        description={_literal(entity.description)},\n"
-        f"        default_name={_literal(entity.default_name)},\n"
+        f"        name={literal(entity.name)},\n"
+        f"        description={literal(entity.description)},\n"
+        f"        default_name={literal(entity.default_name)},\n"
         "        is_dated=False,\n"
         "    ),\n"
     )
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """A string of Python as the formatter writes it."""
     # What JSON escapes Python reads the same.
     return json.dumps(repaired(text), ensure_ascii=False)

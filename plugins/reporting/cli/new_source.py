@@ -8,6 +8,7 @@ Examples:
     script/new-source todoist
     script/new-source todoist --from answer.json   from a recorded answer, without asking the API
     script/new-source notion "Reading list"        a Notion database, as script/new-entity does
+    script/new-source hubspot 2-123456 --as projects   a type of HubSpot's objects, with all properties or those that follow
     script/new-source sql__time_entries            the files of a table that is declared already
     script/new-source hubspot__deals hs_priority   columns for properties, as script/new-revision does
     script/new-source --join                       after an upgrade that brought revisions beside your own
@@ -24,7 +25,7 @@ import typer
 from rich.console import Console
 
 from reporting import scaffold
-from reporting.cli import new_entity, new_revision
+from reporting.cli import new_entity, new_object, new_revision
 from reporting.cli.command import CALLER, LOCAL, Data
 from reporting.cli.entities import parsed
 from reporting.deploy.errors import CommandError
@@ -58,7 +59,8 @@ def main(
         str | None, typer.Argument(metavar="NAME", help="name of the source, or an entity")
     ] = None,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="...", help="a Notion database, or properties")
+        list[str] | None,
+        typer.Argument(metavar="...", help="a Notion database, a type of HubSpot's, or properties"),
     ] = None,
     recorded: Annotated[
         Path | None,
@@ -82,6 +84,8 @@ def main(
     """Write what is not there yet, and say what to do next."""
     if what is None or what == "notion" or ("__" in what and not names):
         return new_entity.main(what, " ".join(names or []) or None, called, join, root)
+    if what == "hubspot":
+        return new_object.main(names or [], called, root)
     if "__" in what:
         return new_revision.main(parsed(what), names or [], data, root / "migrations")
     if names:

@@ -41,6 +41,8 @@ MARTS = (
     Mart("contacts", ("contact_id",), Time("created_at", "TIMESTAMP")),
     Mart("companies", ("company_id",), Time("created_at", "TIMESTAMP")),
     Mart("deals", ("deal_id",), Time("created_at", "TIMESTAMP")),
+    Mart("deal_stage_history", ("deal_id", "stay_number"), Time("entered_at", "TIMESTAMP")),
+    Mart("contact_stage_history", ("contact_id", "stay_number"), Time("entered_at", "TIMESTAMP")),
     Mart("engagements", ("engagement_id",), Time("occurred_at", "TIMESTAMP")),
     Mart("cash_flow", ("month_on", "category"), Time("month_on", "DATE")),
     Mart("worked_hours", ("week_on", "project"), Time("week_on", "DATE")),

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,6 +48,8 @@ LARGE_FULL_REFRESH_INTERVAL = timedelta(days=5, hours=12)
 # An entity without an incremental refresh has a full refresh every hour, or once a day if that costs more requests than this.
 LARGE_REQUEST_COUNT = 250
 DAILY_FULL_REFRESH_INTERVAL = timedelta(hours=20)
+# What happened in the past does not change; a full refresh only finds what a search never showed.
+HISTORY_FULL_REFRESH_INTERVAL = timedelta(days=29, hours=12)
 SYNC = timedelta(minutes=10)
 # How many records of a recycling bin one full refresh asks about: some sources take a request for each.
 BIN_LIMIT = 50
@@ -56,16 +58,17 @@ BIN_LIMIT = 50
 def is_refreshed_lately(client: bigquery.Client, settings: Settings, entity: Entity) -> bool:
     """Whether a scheduled full refresh can wait: the entity is large, and was fully refreshed within six days.
 
-    An entity without an incremental refresh waits a day at most.
+    An entity without an incremental refresh waits a day at most, and a history of past events a month.
     """
     full_refresh = states.read(client, settings, entity).full_refresh
     if full_refresh is None:
         return False
     age = datetime.now(UTC) - full_refresh.started_at
+    if entity.is_history:
+        return age < HISTORY_FULL_REFRESH_INTERVAL
     if entity.has_changed:
-        return (
-            full_refresh.rows_read > LARGE_PAGE_COUNT * entity.page_size and age < LARGE_FULL_REFRESH_INTERVAL
-        )
+        is_large = full_refresh.rows_read > LARGE_PAGE_COUNT * entity.page_size
+        return is_large and age < LARGE_FULL_REFRESH_INTERVAL
     return full_refresh.request_count > LARGE_REQUEST_COUNT and age < DAILY_FULL_REFRESH_INTERVAL
 
 
@@ -212,7 +215,8 @@ def _keep_pages(
 ) -> None:
     """Read every page and keep it, with a checkpoint now and then."""
     reader = task.reader
-    progress = Progress(task.entity.table, _expected_count(reader), writer.record_count)
+    expected = reader.expected_count if isinstance(reader, ResumableReader) else lambda: None
+    progress = Progress(task.entity.table, expected, writer.record_count)
     for page in suppression.pages(_pages(task, start)):
         writer.keep(page)
         full_refresh.meet(page)
@@ -344,10 +348,6 @@ def _tell(task: _Task, folder: str, manifest: Manifest) -> None:
 def _rejected_count(reader: Reader) -> int:
     """How many of the records say only why something cannot be read. The reader has told of them."""
     return reader.rejected_count if isinstance(reader, RejectingReader) else 0
-
-
-def _expected_count(reader: Reader) -> Callable[[], int | None]:
-    return reader.expected_count if isinstance(reader, ResumableReader) else lambda: None
 
 
 @contextmanager

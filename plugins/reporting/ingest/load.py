@@ -349,8 +349,8 @@ def _count(
     read: int,
 ) -> Counts:
     """Counted in the table rather than by the MERGE, whose own answer a killed client never saw."""
-    # Where the rows of other days stay, a table has more rows than its source.
-    is_full_refresh = manifest.refresh == "full" and not entity.keeps_days
+    # Where rows stay that the source shows no longer, a table has more rows than its source.
+    is_full_refresh = manifest.refresh == "full" and not (entity.keeps_days or entity.is_history)
     in_source = (
         f"(SELECT COUNTIF(_deleted_at IS NULL) FROM ({_latest(stage)}))" if is_full_refresh else "NULL"
     )

@@ -38,6 +38,12 @@ VERSION_KEY = "dbt_scd_id"
 ROW_KEY = "_row_key"
 PERSON_KEYS = "snapshots.person_keys"
 ASSOCIATIONS = "hubspot__associations"
+# Raw tables whose rows are of objects in other tables: the columns with type and id of each of these objects.
+BELONGINGS = {
+    ASSOCIATIONS: (("from_type", "from_id"), ("to_type", "to_id")),
+    "hubspot__list_memberships": (("object_type", "object_id"),),
+    "hubspot__property_history": (("object_type", "object_id"),),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,12 @@ class PurgedKey:
             "purge_id": self.purge_id,
             "purged_at": self.purged_at.isoformat(),
         }
+
+
+def objects_of(table: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Raw table and key of each object that a row or a record of `table` belongs to; none for most tables."""
+    for type_column, id_column in BELONGINGS.get(table, ()):
+        yield f"hubspot__{values.get(type_column)}", values.get(id_column) or ""
 
 
 def record_key(table: str, record_id: str) -> str:
@@ -117,7 +129,7 @@ class Matcher:
 
     def holds(self, table: str, record: Record) -> bool:
         """Whether a record of a source must be left out."""
-        if self.holds_record(table, record.id) or self._is_between(table, record.payload):
+        if self.holds_record(table, record.id) or self._belongs(table, record.payload):
             return True
         return self.holds_address(record.payload) or self.holds_address(record.values)
 
@@ -126,7 +138,7 @@ class Matcher:
         dataset, _, table = name.partition(".")
 
         def is_erased(row: Row) -> bool:
-            if dataset == "raw" and (self.holds_record(table, row["id"]) or self._is_between(table, row)):
+            if dataset == "raw" and (self.holds_record(table, row["id"]) or self._belongs(table, row)):
                 return True
             if name in KEPT_KEYS:
                 column, of = KEPT_KEYS[name]
@@ -143,11 +155,9 @@ class Matcher:
         source, _, key = record_id.partition(":")
         return self.holds_record(f"{source}__contacts", key)
 
-    def _is_between(self, table: str, values: Mapping[str, Any]) -> bool:
-        return table == ASSOCIATIONS and any(
-            self.holds_record(f"hubspot__{values[f'{end}_type']}", values[f"{end}_id"])
-            for end in ("from", "to")
-        )
+    def _belongs(self, table: str, values: Mapping[str, Any]) -> bool:
+        """Whether a row is of an object that was erased."""
+        return any(self.holds_record(of, key) for of, key in objects_of(table, values))
 
     def _find(self, key: str) -> PurgedKey | None:
         return next(

@@ -3,7 +3,7 @@
 | Connection | Type                    | What it holds                                                                   |
 |------------|-------------------------|---------------------------------------------------------------------------------|
 | `notion`   | `http`                  | the integration's token as password; a host only for a fake API                 |
-| `hubspot`  | `http`                  | the private app's token as password; a host only for a fake API                 |
+| `hubspot`  | `http`                  | a service key as password; a host only for a fake API                           |
 | `google`   | `google_cloud_platform` | the authorized user as `credential_config_file`, its `scope`; a host as above   |
 | `google_calendar` | `google_cloud_platform` | the same of the login to Google Calendar                                 |
 | `sql`      | `generic`               | the address of a database as password, as SQLAlchemy takes it                   |

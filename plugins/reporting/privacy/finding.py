@@ -75,12 +75,12 @@ class Person:
 
     @property
     def keys(self) -> frozenset[str]:
-        """What is hashed and kept. An association goes with either of its ends and needs no key, and a record whose key will be
+        """What is hashed and kept. What belongs to an object (an association, a former value) goes with it and needs no key, and a record whose key will be
         another's is known by its addresses alone."""
         records = (
             record_key(table, each)
             for table, ids in self.rows.items()
-            if table != purged.ASSOCIATIONS and _has_lasting_keys(table)
+            if table not in purged.BELONGINGS and _has_lasting_keys(table)
             for each in ids
         )
         contacts = (
@@ -211,10 +211,8 @@ def _rows(
     for name, filled in filled_tables(client, settings, ("raw",)):
         short = name.partition(".")[2]
         for row in read_rows(client, address_of(filled), filled.schema):
-            is_end = short == purged.ASSOCIATIONS and any(
-                row[f"{end}_id"] in erased.get(f"hubspot__{row[f'{end}_type']}", ()) for end in ("from", "to")
-            )
-            if is_end or not identity.emails.isdisjoint(addresses_in(row)):
+            is_theirs = any(key in erased.get(table, ()) for table, key in purged.objects_of(short, row))
+            if is_theirs or not identity.emails.isdisjoint(addresses_in(row)):
                 erased.setdefault(short, set()).add(row["id"])
             elif row["id"] not in erased.get(short, ()) and weak.kinds_in(row):
                 mentions.setdefault(short, set()).add(row["id"])

@@ -24,6 +24,7 @@ from reporting.window import Window, WindowError
 from tests.support.notion_server import START, Notion, iso, reader_over
 
 DAILY = NOTION[0]
+ASSOCIATIONS = next(each for each in HUBSPOT if each.name == "associations")
 LARGE = LARGE_PAGE_COUNT * DAILY.page_size
 DATE = {"Date": {"id": "d", "name": "Date", "type": "date"}}
 
@@ -186,13 +187,13 @@ def test_a_window_to_now_moves_the_cursor_only_without_a_gap(syncs: Sync) -> Non
 
 def test_a_source_without_windows_says_so(syncs: Sync) -> None:
     """Its reads are not from a time to a time."""
-    reader = hubspot.reader_of(hubspot.HubSpot("pat-any"), HUBSPOT[-1])
+    reader = hubspot.reader_of(hubspot.HubSpot("pat-any"), ASSOCIATIONS)
     reader.describe()
     with pytest.raises(WindowError, match="hubspot__associations cannot be read by a window"):
         extract(
             syncs.client,
             syncs.settings,
-            HUBSPOT[-1],
+            ASSOCIATIONS,
             "changed",
             reader,
             syncs.landing,
@@ -250,7 +251,7 @@ def test_an_entity_can_be_switched_off(syncs: Sync) -> None:
 
 @pytest.mark.parametrize(
     ("age", "rows", "expected"),
-    [(5, LARGE + 1, True), (5, LARGE, False), (6, LARGE + 1, False)],
+    [(5, LARGE + 1, True), (5, LARGE, False), (6, LARGE + 1, False), (30, LARGE + 1, False)],
 )
 def test_a_large_entity_is_fully_refreshed_every_six_days(
     syncs: Sync, age: int, rows: int, expected: bool
@@ -263,3 +264,6 @@ def test_a_large_entity_is_fully_refreshed_every_six_days(
     )
     states.forget(syncs.settings, DAILY)
     assert is_refreshed_lately(syncs.client, syncs.settings, DAILY) is expected
+    # What happened in the past is read as a whole once a month.
+    history = replace(DAILY, is_history=True)
+    assert is_refreshed_lately(syncs.client, syncs.settings, history) is (age < 30)

@@ -24,7 +24,7 @@ def test_how_long_it_is_and_what_to_check() -> None:
     assert found.subject == "hubspot.contacts has not been read for 4 days"
     assert "2026-11-17 12:00 UTC, 4 days ago. Its latest run was interrupted." in found.what
     assert "raw_hubspot__contacts__changed is paused" in found.todo
-    assert "the private app still exists and has its scopes" in found.todo
+    assert "the service key, or private app, still exists and has its scopes" in found.todo
     assert "REPORTING_NAME_HUBSPOT__CONTACTS to none" in found.todo
     assert found.link == "/dags/raw_hubspot__contacts__changed"
 

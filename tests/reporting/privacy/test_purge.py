@@ -61,6 +61,12 @@ def link(one: str, one_id: str, other: str, other_id: str) -> Record:
     return Record({"id": key, **values, "category": "HUBSPOT_DEFINED", "type_id": "1", "label": None})
 
 
+def former(kind: str, key: str, value: str) -> Record:
+    at = "2026-01-01T00:00:00.000Z"
+    values = {"object_type": kind, "object_id": key, "property": "lifecyclestage", "value": value}
+    return Record({"id": f"{kind}:{key}#lifecyclestage={at}", **values, "changed_at": at})
+
+
 RECORDS: dict[str, list[Record]] = {
     "hubspot__contacts": [
         contact("101", "Ada", "Lovell", ADA, SHARED, phone=PHONE),
@@ -97,6 +103,12 @@ RECORDS: dict[str, list[Record]] = {
         link("calls", "2", "contacts", "102"),
         link("calls", "3", "contacts", "102"),
     ],
+    "hubspot__property_history": [
+        former("contacts", "101", "lead"),
+        former("contacts", "102", "lead"),
+        # The same key in another table is somebody else's.
+        former("companies", "101", "customer"),
+    ],
 }
 ERASED = {
     "hubspot__contacts": {"101"},
@@ -107,6 +119,7 @@ ERASED = {
         "calls:1>contacts:101#HUBSPOT_DEFINED:1",
         "calls:2>contacts:101#HUBSPOT_DEFINED:1",
     },
+    "hubspot__property_history": {"contacts:101#lifecyclestage=2026-01-01T00:00:00.000Z"},
 }
 MENTIONS = {"hubspot__contacts": {"102", "103"}, "hubspot__notes": {"1"}}
 
@@ -298,6 +311,7 @@ def test_a_person_is_erased_and_stays_erased(
     assert erased.problems == []
     assert erased.counts["snapshots.snap_hubspot__contacts"] == 2
     assert erased.counts["landing of hubspot__associations"] == 2
+    assert erased.counts["landing of hubspot__property_history"] == 1
     assert erased.counts["backups of raw.hubspot__contacts"] == 1
     assert sample_warehouse.ids() == left(before)
     after = sample_warehouse.search(person)

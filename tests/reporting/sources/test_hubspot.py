@@ -21,9 +21,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from reporting.settings import read_settings
 from reporting.sources.base import (
     AccessDeniedError,
     IncompleteReadError,
+    NotFoundError,
+    NotReadError,
     Page,
     SourceError,
     SourceUnavailableError,
@@ -31,16 +34,17 @@ from reporting.sources.base import (
     WindowReader,
 )
 from reporting.sources.http import PoliteTransport
-from reporting.sources.hubspot import associations, objects
+from reporting.sources.hubspot import associations, lists, objects
 from reporting.sources.hubspot import reader as hubspot
 from reporting.sources.hubspot.api import content_hash, refusal_of
-from reporting.sources.hubspot.entities import HUBSPOT, HUBSPOT_OBJECTS
+from reporting.sources.hubspot.entities import HUBSPOT, HUBSPOT_OBJECTS, OPTIONAL_OBJECTS
 from reporting.sources.hubspot.objects import LONGEST_SELECTION, OVERLAP
+from reporting.sources.registry import open_reader
 from sandbox.hubspot.app import app_of
 from sandbox.hubspot.store import FIRST_ID, Store
 from tests.support.hubspot_portal import SMALL, UNPACED, Portal, filled, ids, portal, read_to_the_end
 
-KINDS = [entity.name for entity in HUBSPOT_OBJECTS]
+KINDS = [entity.name for entity in (*HUBSPOT_OBJECTS, *OPTIONAL_OBJECTS)]
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 RECORDED = Path(__file__).resolve().parents[4] / "shared" / "recorded" / "hubspot"
 
@@ -361,10 +365,10 @@ def test_more_records_than_a_batch_takes_are_asked_for_in_several(
 
 
 def test_a_missing_scope_is_named_and_costs_no_other_association(tmp_path: Path) -> None:
-    scopes = ",".join(f"crm.objects.{kind}.read" for kind in KINDS if kind != "emails")
+    scopes = ",".join(f"crm.objects.{name}.read" for name in ("contacts", "companies", "deals"))
     with portal(tmp_path, *SMALL, "--scopes", scopes) as limited:
         reader = limited.reader("emails")
-        with pytest.raises(AccessDeniedError, match=r"lacks the scope crm\.objects\.emails\.read"):
+        with pytest.raises(AccessDeniedError, match="lacks the scope sales-email-read"):
             reader.describe()
         reader.close()
         reader = limited.reader("associations")
@@ -385,7 +389,7 @@ def test_owners_include_those_who_left(sample: Portal) -> None:
 
 
 def test_pipelines_come_with_their_stages(sample: Portal) -> None:
-    (page,) = read_to_the_end(sample.reader("pipelines"))
+    page, _ = read_to_the_end(sample.reader("pipelines"))
     assert [stage["id"] for stage in page.records[0].payload["stages"]][-2:] == ["closedwon", "closedlost"]
 
 
@@ -538,3 +542,97 @@ def test_recorded_definitions_name_every_declared_property(caplog: pytest.LogCap
         over(lambda _: httpx.Response(200, json=definitions)), Portal.entity("contacts")
     )
     assert reader.describe()["properties"].keys() >= {"email", "lifecyclestage", "hs_additional_emails"}
+
+
+OPTIONAL = ("tickets", "products", "line_items", "lists", "list_memberships")
+
+
+def test_memberships_are_those_of_the_lists_that_are_named(sample: Portal) -> None:
+    every = read_to_the_end(sample.reader("lists"))
+    assert [each.payload["name"] for page in every for each in page.records] == [
+        "Customers",
+        "Newsletter",
+        "Large companies",
+    ]
+    reader = sample.reader("list_memberships", named="newsletter, 13")
+    found = [each.payload for page in read_to_the_end(reader) for each in page.records]
+    assert {(each["list_id"], each["object_type"]) for each in found} <= {
+        ("12", "contacts"),
+        ("13", "companies"),
+    }
+    members = {each["object_id"] for each in found if each["list_id"] == "12"}
+    assert members == {
+        key
+        for key, each in sample.truth("contacts").items()
+        if each["properties"]["email"] and int(key) % 3 == 0
+    }
+    # The search, and each list.
+    assert reader.request_count == 3
+    with pytest.raises(NotFoundError, match=r"HubSpot has no list 'newsleter'\. Did you mean Newsletter\?"):
+        read_to_the_end(sample.reader("list_memberships", named="Customers,newsleter"))
+
+
+def test_every_list_and_member_comes_in_pages(sample: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ids(read_to_the_end(sample.reader("list_memberships")))
+    monkeypatch.setattr(lists, "LISTS_LIMIT", 2)
+    monkeypatch.setattr(lists, "MEMBERS_LIMIT", 3)
+    assert ids(read_to_the_end(sample.reader("list_memberships"))) == whole
+    assert len(whole) == len(set(whole)) > 6
+
+
+def test_a_list_of_lists_that_never_ends_is_an_error() -> None:
+    source = over(lambda _: httpx.Response(200, json={"lists": [], "hasMore": True, "offset": 0}))
+    with pytest.raises(IncompleteReadError, match="more lists but returns nothing new"):
+        list(hubspot.reader_of(source, Portal.entity("lists")).read(None))
+
+
+def test_pipelines_of_other_types_have_their_type_before_the_key(sample: Portal) -> None:
+    reader = sample.reader("pipelines")
+    found = [each for page in read_to_the_end(reader) for each in page.records]
+    assert [(each.id, each.payload["object_type"]) for each in found] == [
+        ("default", "deals"),
+        ("tickets:0", "tickets"),
+    ]
+    assert reader.would_meet("tickets:1")
+    assert not reader.would_meet("projects:1")
+
+
+def test_what_needs_a_missing_scope_is_left_out_and_stays(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scopes = "crm.objects.deals.read,crm.objects.contacts.read,crm.objects.companies.read"
+    with portal(tmp_path, *SMALL, "--scopes", scopes) as limited:
+        reader = limited.reader("pipelines")
+        assert ids(read_to_the_end(reader)) == ["default"]
+        assert not reader.would_meet("tickets:0")
+        assert "The pipelines of tickets are not read" in caplog.text
+        for kind, scope in (
+            ("lists", "crm.lists.read"),
+            ("list_memberships", "crm.lists.read"),
+            ("tickets", "tickets"),
+        ):
+            with pytest.raises(AccessDeniedError, match=f"lacks the scope {scope}"):
+                read_to_the_end(limited.reader(kind))
+
+
+def test_what_not_every_portal_has_is_read_where_it_is_configured() -> None:
+    for name in OPTIONAL:
+        entity = Portal.entity(name)
+        with pytest.raises(NotReadError, match=f"REPORTING_NAME_HUBSPOT__{name.upper()}"):
+            open_reader(read_settings({}), entity, "a-key")
+        named = "all" if "list" in name and name != "line_items" else name
+        open_reader(
+            read_settings({f"REPORTING_NAME_HUBSPOT__{name.upper()}": named}), entity, "a-key"
+        ).close()
+    wrong = read_settings({"REPORTING_NAME_HUBSPOT__TICKETS": "yes"})
+    with pytest.raises(NotFoundError, match="HUBSPOT__TICKETS is 'yes', and HubSpot calls this type tickets"):
+        open_reader(wrong, Portal.entity("tickets"), "a-key")
+    # What is not read has no associations, history or pipelines either.
+    settings = read_settings({"REPORTING_NAME_HUBSPOT__PRODUCTS": "products"})
+    reader = open_reader(settings, Portal.entity("associations"), "a-key")
+    assert not reader.would_meet("tickets:1>contacts:2#HUBSPOT_DEFINED:16")
+    assert open_reader(settings, Portal.entity("property_history"), "a-key").describe()["history"].keys() == {
+        "contacts",
+        "companies",
+        "deals",
+    }

@@ -23,13 +23,16 @@ from reporting.settings import Settings
 from reporting.sources.base import NotReadError, Reader
 from reporting.sources.http import PoliteTransport
 from reporting.sources.hubspot import reader as hubspot
-from reporting.sources.hubspot.entities import HUBSPOT_OBJECTS
 from reporting.sources.registry import open_reader
 from tests.support.hubspot_portal import SMALL, UNPACED, Portal, portal
 from tests.support.syncs import Syncs
 
 RECORDED = Path(__file__).resolve().parents[4] / "shared" / "recorded" / "hubspot"
 KINDS = ("contacts", "companies")
+OTHERS = (
+    *("owners", "pipelines", "associations", "property_history"),
+    *("tickets", "line_items", "lists", "list_memberships"),
+)
 
 
 class Syncs(Syncs):
@@ -44,7 +47,7 @@ class Syncs(Syncs):
         return self.raw(Portal.entity(kind))
 
     def empty(self) -> None:
-        kinds = (*KINDS, "deals", "emails", "owners", "pipelines", "associations")
+        kinds = (*KINDS, "deals", "emails", *OTHERS)
         self.forget(*map(Portal.entity, kinds))
 
 
@@ -77,7 +80,7 @@ def check(syncs: Syncs, kind: str) -> None:
 
 
 def test_every_entity_is_loaded_once(syncs: Syncs) -> None:
-    for kind in ("contacts", "deals", "emails", "owners", "pipelines", "associations"):
+    for kind in ("contacts", "deals", "emails", *OTHERS):
         counts = syncs.run(kind)
         assert counts.inserted == counts.read > 0
         again = syncs.run(kind)
@@ -88,7 +91,8 @@ def test_every_entity_is_loaded_once(syncs: Syncs) -> None:
     assert {name: deal[name] for name in ("dealname", "amount", "dealstage")} == {
         name: properties[name] for name in ("dealname", "amount", "dealstage")
     }
-    (pipeline,) = syncs.rows("pipelines").values()
+    pipeline = syncs.rows("pipelines")["default"]
+    assert syncs.rows("pipelines")["tickets:0"]["object_type"] == "tickets"
     assert pipeline["stages"][3] | {"archived": None} == {
         "id": "closedwon",
         "label": "Closed won",
@@ -127,8 +131,30 @@ def test_a_change_that_is_taken_back_is_loaded_again(syncs: Syncs) -> None:
         "rows_read, rows_inserted, rows_updated, rows_tombstoned, request_count) VALUES ('other', 'hubspot', "
         "'pipelines', 'full', TIMESTAMP '2020-01-01', CURRENT_TIMESTAMP(), TIMESTAMP '2020-01-01', TRUE, 1, 0, 1, 0, 1)"
     )
-    assert syncs.run(kind) == Counts(1, 0, 1, 0)
+    assert syncs.run(kind) == Counts(2, 0, 2, 0)
     assert syncs.rows(kind)[key]["label"] == "Sales Pipeline"
+
+
+def test_a_former_value_stays_when_hubspot_shows_it_no_longer(syncs: Syncs) -> None:
+    key = next(iter(syncs.portal.truth("deals")))
+    syncs.run("property_history")
+    before = syncs.rows("property_history")
+    syncs.portal.erase("deals", key)
+    counts = syncs.run("property_history")
+    assert counts.tombstoned == 0
+    rows = syncs.rows("property_history")
+    assert rows.keys() == before.keys()
+    assert any(each["object_id"] == key and each["_deleted_at"] is None for each in rows.values())
+    # The count of rows that a full refresh compares is of what is there now, and says nothing of a past.
+    assert counts.in_warehouse is None
+
+
+def test_whoever_leaves_a_list_is_no_member_any_more(syncs: Syncs) -> None:
+    syncs.run("list_memberships")
+    member = next(each for each in syncs.rows("list_memberships").values() if each["list_id"] == "11")
+    syncs.portal.change("contacts", member["object_id"], lifecyclestage="other")
+    assert syncs.run("list_memberships").tombstoned == 1
+    assert syncs.rows("list_memberships")[member["id"]]["_deleted_reason"] == "missing"
 
 
 def test_a_changed_run_brings_merges_and_a_full_one_the_rest(syncs: Syncs) -> None:
@@ -168,7 +194,7 @@ def test_an_association_that_is_gone_gets_a_tombstone(syncs: Syncs) -> None:
 
 def test_associations_without_a_scope_stay_as_they_are(syncs: Syncs, tmp_path: Path) -> None:
     syncs.run("associations")
-    scopes = ",".join(f"crm.objects.{each.name}.read" for each in HUBSPOT_OBJECTS if each.name != "emails")
+    scopes = ",".join(f"crm.objects.{name}.read" for name in ("contacts", "companies", "deals"))
     with portal(tmp_path / "portal", "--scopes", scopes) as limited:
         counts = syncs.run("associations", reader=limited.reader("associations"))
     assert counts.tombstoned == 0

@@ -451,7 +451,14 @@ from sandbox.bigquery.patches import absent_pandas
 if len(sys.argv) > 1:
     absent_pandas.apply()
 looked_for = []
-sys.addaudithook(lambda event, details: looked_for.append(details[0]) if event == "import" else None)
+
+
+class Finder:
+    def find_spec(name, path, target=None):
+        looked_for.append(name)
+
+
+sys.meta_path.insert(0, Finder)
 assert duckdb.connect().execute("SELECT ?", [1]).fetchall() == [(1,)]
 print("pandas" in looked_for)
 """

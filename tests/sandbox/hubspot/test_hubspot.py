@@ -291,6 +291,48 @@ def test_owners_and_pipelines(portal: Portal) -> None:
     assert len(portal.get("/crm/v3/owners", archived="true")["results"]) == 1
     (pipeline,) = portal.get("/crm/pipelines/2026-09/deals")["results"]
     assert {stage["id"] for stage in pipeline["stages"]} >= {"closedwon", "closedlost"}
+    (pipeline,) = portal.get("/crm/pipelines/2026-09/tickets")["results"]
+    assert pipeline["stages"][-1]["metadata"] == {"ticketState": "CLOSED"}
+    assert portal.get("/crm/pipelines/2026-09/products")["results"] == []
+
+
+def test_histories_are_those_of_fifty_objects_and_end_with_what_is(portal: Portal) -> None:
+    path = "/crm/objects/2026-09/deals"
+    options = {"limit": 50, "properties": "dealstage", "propertiesWithHistory": "dealstage,amount,unknown"}
+    found = portal.get(path, **options)["results"]
+    assert len(found) == 40
+    for each in found:
+        assert each["propertiesWithHistory"].keys() == {"dealstage", "amount"}
+        versions = each["propertiesWithHistory"]["dealstage"]
+        assert versions[0]["value"] == each["properties"]["dealstage"]
+        times = [version["timestamp"] for version in versions]
+        assert times == sorted(times, reverse=True)
+        assert each["createdAt"] == times[-1]
+        assert times[0] <= each["updatedAt"]
+    assert any(len(each["propertiesWithHistory"]["dealstage"]) > 2 for each in found)
+    assert portal.http.get(path, params=options | {"limit": 51}).status_code == 400
+    body = {"inputs": [{"id": "1"}] * 51, "propertiesWithHistory": ["dealstage"]}
+    assert portal.http.post(f"{path}/batch/read", json=body).status_code == 400
+
+
+def test_lists_have_their_members_in_pages(portal: Portal) -> None:
+    found = portal.post("/crm/lists/2026-09/search", {"count": 2, "additionalProperties": ["hs_list_size"]})
+    assert ([each["name"] for each in found["lists"]], found["hasMore"]) == (
+        ["Customers", "Newsletter"],
+        True,
+    )
+    size = int(found["lists"][0]["additionalProperties"]["hs_list_size"])
+    path, members, after = "/crm/lists/2026-09/11/memberships", [], "0"
+    while after:
+        answer = portal.get(path, limit=7, after=after)
+        members += [each["recordId"] for each in answer["results"]]
+        after = answer.get("paging", {}).get("next", {}).get("after")
+    customers = [
+        key for key, each in portal.truth().items() if each["properties"]["lifecyclestage"] == "customer"
+    ]
+    assert members == customers
+    assert len(members) == size > 7
+    assert portal.http.get("/crm/lists/2026-09/99/memberships").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,6 @@
+{%- set known = [
+    'contacts', 'companies', 'deals', 'calls', 'emails', 'meetings', 'notes', 'tasks', 'communications',
+] -%}
 with
 
 merges as (
@@ -25,6 +28,17 @@ records as (
 
 ),
 
+-- Of the types that the marts know; tickets and the owner's own types are in staging alone.
+known as (
+
+    select * from {{ ref('stg_hubspot__associations') }}
+    where
+        not is_deleted
+        and from_type in ('{{ known | join("', '") }}')
+        and to_type in ('{{ known | join("', '") }}')
+
+),
+
 -- HubSpot names a pair from one side; here it can be looked up from either.
 both_ways as (
 
@@ -36,8 +50,7 @@ both_ways as (
         category,
         type_id,
         label
-    from {{ ref('stg_hubspot__associations') }}
-    where not is_deleted
+    from known
     union all
     select
         to_type as from_type,
@@ -47,8 +60,7 @@ both_ways as (
         category,
         type_id,
         label
-    from {{ ref('stg_hubspot__associations') }}
-    where not is_deleted
+    from known
 
 ),
 

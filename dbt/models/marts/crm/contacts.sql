@@ -42,7 +42,7 @@ merged as (
 
 stages as (
 
-    select * from {{ ref('int_hubspot__contact_stages') }}
+    select * from {{ ref('contact_stage_history') }}
     where is_current
 
 ),
@@ -75,7 +75,7 @@ select
     employers.company_id,
     coalesce(employers.company_name, contacts.company_as_typed) as company_name,
     contacts.lifecycle_stage,
-    -- If a load came between the builds of both, the snapshot is older than staging until the next build.
+    -- If the contact was loaded after its history, that is older than staging until the next build.
     if(
         stages.is_entry_known and stages.lifecycle_stage is not distinct from contacts.lifecycle_stage,
         stages.entered_at,

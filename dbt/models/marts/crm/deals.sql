@@ -50,13 +50,15 @@ participants as (
 stays as (
 
     select
-        stays.*,
-        coalesce(stages.stage, stays.stage_id) as stage
-    from {{ ref('int_hubspot__deal_stages') }} as stays
-    left join stages
-        on
-            stays.pipeline_id = stages.pipeline_id
-            and stays.stage_id = stages.stage_id
+        deal_id,
+        pipeline_id,
+        stage_id,
+        stage,
+        entered_at,
+        left_at,
+        is_current,
+        is_entry_known
+    from {{ ref('deal_stage_history') }}
 
 ),
 
@@ -90,10 +92,10 @@ joined as (
         owners.full_name as owner,
         buyers.company_id,
         participants.contact_ids,
-        -- If a load came between the builds of both, the snapshot is older than staging until the next build.
+        -- If the deal was loaded after its history, that is older than staging until the next build.
         current_stays.deal_id is not null
         and current_stays.pipeline_id is not distinct from deals.pipeline_id
-        and current_stays.stage_id is not distinct from deals.stage_id as is_snapshot_current,
+        and current_stays.stage_id is not distinct from deals.stage_id as is_history_current,
         current_stays.entered_at,
         current_stays.is_entry_known,
         histories.stage_history
@@ -121,8 +123,8 @@ timed as (
 
     select
         *,
-        if(is_snapshot_current, entered_at, updated_at) as stage_entered_at,
-        if(is_snapshot_current, is_entry_known, true) as is_stage_since_known
+        if(is_history_current, entered_at, updated_at) as stage_entered_at,
+        if(is_history_current, is_entry_known, true) as is_stage_since_known
     from joined
 
 )

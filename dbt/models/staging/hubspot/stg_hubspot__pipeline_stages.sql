@@ -16,6 +16,7 @@ unnested as (
         stage.is_closed,
         stage.probability,
         stage.archived,
+        source.object_type,
         source._merged_into_id,
         source._deleted_at,
         source._deleted_reason,
@@ -34,6 +35,7 @@ renamed as (
         _merged_into_id as merged_into_id,
 
         -- text
+        coalesce(object_type, 'deals') as object_type,
         {{ hubspot_value('label') }} as stage,
 
         -- numbers

@@ -14,6 +14,7 @@ renamed as (
         _merged_into_id as merged_into_id,
 
         -- text
+        coalesce(object_type, 'deals') as object_type,
         {{ hubspot_value('label') }} as pipeline,
 
         -- numbers

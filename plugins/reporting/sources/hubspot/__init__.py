@@ -12,8 +12,8 @@ SOURCE = Source(
     title="HubSpot",
     package=__name__,
     entities=HUBSPOT,
-    needs="a token as its password",
+    needs="a service key as its password",
     advice="Run script/connect hubspot.",
-    when_stale="whether the private app still exists and has its scopes, and whether the daily limit is used up",
+    when_stale="whether the service key, or private app, still exists and has its scopes, and whether the daily limit is used up",
     property_of=named_property,
 )

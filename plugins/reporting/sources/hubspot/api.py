@@ -28,7 +28,8 @@ from reporting.sources.base import (
     missing,
 )
 from reporting.sources.http import Policy, PoliteTransport
-from reporting.sources.shapes import mapping
+from reporting.sources.hubspot.entities import LISTS, HubSpotObject
+from reporting.sources.shapes import mapping, mappings
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,24 @@ ROW_VERSION = 2
 PHONES = ("phone", "mobilephone")
 
 JsonObject = dict[str, Any]
+
+
+class MissingScopeError(AccessDeniedError):
+    """The key lacks a scope. `scopes` are those of which HubSpot asks for one; none if it does not say."""
+
+    def __init__(self, what: str, scopes: tuple[str, ...]) -> None:
+        self.scopes = scopes
+        match scopes:
+            case ():
+                lacking = "lacks a scope"
+            case (one,):
+                lacking = f"lacks the scope {one}"
+            case _:
+                lacking = f"lacks one of the scopes {', '.join(scopes)}"
+        super().__init__(
+            f"the HubSpot key may not read {what}: it {lacking} (403). Add it to the service key (or to the private app), or "
+            "switch the entity off with REPORTING_NAME_HUBSPOT__<ENTITY>=none."
+        )
 
 
 class PoliteRestClient(RESTClientObject):  # type: ignore[misc]  # it has no types
@@ -73,7 +92,7 @@ class PoliteRestClient(RESTClientObject):  # type: ignore[misc]  # it has no typ
 class HubSpot:
     """A connection to one portal.
 
-    `token` is that of a private app, or a service key. `version` is `v3` or a date as in the dated paths. `base_url` is only
+    `token` is a service key, or the token of a private app. `version` is `v3` or a date as in the dated paths. `base_url` is only
     set for a fake API. Raises the errors of `reporting.sources.base`.
     """
 
@@ -87,7 +106,7 @@ class HubSpot:
     ) -> None:
         self.account = account_of(token, base_url)
         self.transport = transport or PoliteTransport(policy, refusal=refusal_of)
-        self._version = version
+        self.version = version
         self._http = httpx.Client(transport=self.transport, timeout=policy.timeout)
         configuration = Configuration(host=base_url.rstrip("/"))
         configuration.access_token = token
@@ -100,11 +119,11 @@ class HubSpot:
 
     def path(self, family: str, rest: str = "") -> str:
         """The path of a family (`objects`, `properties`, `owners`, `pipelines`, `associations`) in this version."""
-        if self._version == "v3":
+        if self.version == "v3":
             # Only the fourth version of associations has their labels.
             base = f"/crm/v4/{family}" if family == "associations" else f"/crm/v3/{family}"
         else:
-            base = f"/crm/{family}/{self._version}"
+            base = f"/crm/{family}/{self.version}"
         return f"{base}/{rest}" if rest else base
 
     def call(
@@ -127,13 +146,16 @@ class HubSpot:
         raise _error(what, answer)
 
     def probe(self, entity: Entity) -> None:
-        """Raise `AccessDeniedError` unless the token may read `entity`. Associations need no scope of their own."""
+        """Raise `AccessDeniedError` unless the token may read `entity`."""
         if entity.name == "pipelines":
             self.call(entity.name, "GET", self.path("pipelines", "deals"))
         elif entity.name == "owners":
             self.call(entity.name, "GET", self.path("owners"), query={"limit": "1"})
-        elif entity.name != "associations":
-            self.call(entity.name, "GET", self.path("objects", entity.name), query={"limit": "1"})
+        elif entity in LISTS:
+            self.call(entity.name, "POST", self.path("lists", "search"), body={"count": 1, "offset": 0})
+        elif isinstance(entity, HubSpotObject):
+            self.call(entity.name, "GET", self.path("objects", entity.path_name), query={"limit": "1"})
+            self.call(f"properties of {entity.name}", "GET", self.path("properties", entity.path_name))
 
     def listed(
         self, what: str, path: str, query: Mapping[str, str], after: str | None = None
@@ -263,16 +285,11 @@ def _error(what: str, answer: httpx.Response) -> SourceError:
     status, body = answer.status_code, _body(answer)
     if status == 401:
         return AccessDeniedError(
-            "HubSpot refused the token (401). Make a new one under Settings, Integrations, Private apps, and run "
+            "HubSpot refused the token (401). Make a new service key under Development, Keys, Service keys, and run "
             "script/connect hubspot."
         )
     if status == 403:
-        scopes = _scopes(body)
-        lacking = f"lacks the scope {', '.join(scopes)}" if scopes else "lacks a scope"
-        return AccessDeniedError(
-            f"the HubSpot token may not read {what}: it {lacking} (403). Add it to the private app, or switch "
-            "the entity off with REPORTING_NAME_HUBSPOT__<ENTITY>=none."
-        )
+        return MissingScopeError(what, _scopes(body))
     if status == 404:
         return NotFoundError(f"HubSpot does not know {what} (404).")
     said = str(body.get("message") or "")[:200]
@@ -287,10 +304,11 @@ def _body(answer: httpx.Response) -> JsonObject:
     return body if isinstance(body, dict) else {}
 
 
-def _scopes(body: Mapping[str, Any]) -> list[str]:
+def _scopes(body: Mapping[str, Any]) -> tuple[str, ...]:
     found: set[str] = set()
-    for error in body.get("errors") or []:
-        context = error.get("context") or {}
+    for error in mappings(body.get("errors")):
+        context = mapping(error.get("context"))
         for name in ("requiredGranularScopes", "requiredScopes"):
-            found.update(context.get(name) or [])
-    return sorted(found)
+            named = context.get(name)
+            found.update(each for each in (named if isinstance(named, list) else []) if isinstance(each, str))
+    return tuple(sorted(found))

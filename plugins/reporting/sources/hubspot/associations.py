@@ -1,7 +1,7 @@
 """Reads the associations between objects. A change of one does not change an object, so they are read separately, in full."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import batched, dropwhile
@@ -22,7 +22,7 @@ from reporting.sources.hubspot.api import (
     check_batch,
     next_after,
 )
-from reporting.sources.hubspot.entities import HUBSPOT_OBJECTS
+from reporting.sources.hubspot.entities import HUBSPOT_OBJECTS, HubSpotObject
 from reporting.sources.shapes import as_text, mapping, mappings, record_of
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ _ENGAGEMENTS = tuple(each.name for each in HUBSPOT_OBJECTS if each.is_engagement
 PAIRS: dict[str, tuple[str, ...]] = {
     "contacts": ("companies", "deals"),
     "companies": ("deals",),
+    "tickets": ("contacts", "companies", "deals"),
+    "line_items": ("deals",),
     **dict.fromkeys(_ENGAGEMENTS, ("contacts", "companies", "deals")),
 }
 
@@ -45,23 +47,32 @@ class AssociationsReader(PortalReader):
     A record has the fields in `FIELDS`.
     """
 
-    def __init__(self, portal: HubSpot, switched_off: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        portal: HubSpot,
+        switched_off: frozenset[str] = frozenset(),
+        others: Iterable[HubSpotObject] = (),
+    ) -> None:
+        """`others` are types that the owner has added, which say themselves with what they are associated."""
         super().__init__(portal)
         self._left_out = set(switched_off)
+        added = {each.name: each for each in others if each.associations}
+        self._pairs = PAIRS | {name: each.associations for name, each in added.items()}
+        self._path_names = {name: each.path_name for name, each in added.items()}
 
     def describe(self) -> JsonObject:
         """The pairs of types that are read."""
-        return {"pairs": [f"{one}-{other}" for one, others in PAIRS.items() for other in others]}
+        return {"pairs": [f"{one}-{other}" for one, others in self._pairs.items() for other in others]}
 
     def read(self, since: datetime | None) -> Iterator[Page]:
         """Yield every association."""
-        return self._read(PAIRS)
+        return self._read(self._pairs)
 
     def resume(self, position: Mapping[str, Any]) -> Iterator[Page]:
         """Yield the associations of the remaining types and ids. Types that were left out before are left out again."""
         self._left_out |= set(position["left_out"])
         from_type, to_type = position["from_type"], position["to_type"]
-        left = dict(dropwhile(lambda each: each[0] != from_type, PAIRS.items()))
+        left = dict(dropwhile(lambda each: each[0] != from_type, self._pairs.items()))
         to_types = left.pop(from_type)
         left = {from_type: to_types[to_types.index(to_type) :]} | left
         return self._read(left, (from_type, to_type, str(position["last_id"])))
@@ -120,14 +131,20 @@ class AssociationsReader(PortalReader):
         )
         self._left_out.add(kind)
 
+    def _path_of(self, kind: str) -> str:
+        return self._path_names.get(kind, kind)
+
     def _ids(self, kind: str) -> Iterator[str]:
         query = {"limit": str(LIST_LIMIT), "properties": "hs_object_id"}
-        for _, results, _ in self.portal.listed(kind, self.portal.path("objects", kind), query):
+        for _, results, _ in self.portal.listed(
+            kind, self.portal.path("objects", self._path_of(kind)), query
+        ):
             yield from (record.id for record in map(record_of, results) if record.id is not None)
 
     def _of(self, from_type: str, to_type: str, ids: tuple[str, ...]) -> Iterator[tuple[Page, bool]]:
         """Yield pages of associations of these ids, each with whether it is the last page."""
-        path = self.portal.path("associations", f"{from_type}/{to_type}/batch/read")
+        pair = f"{self._path_of(from_type)}/{self._path_of(to_type)}"
+        path = self.portal.path("associations", f"{pair}/batch/read")
         asked = [PublicFetchAssociationsBatchRequest(id=each) for each in ids]
         met: set[tuple[str, str]] = set()
         repeats = 0

@@ -8,14 +8,30 @@ from reporting.entity import Entity, Property
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubSpotObject(Entity):
-    """A type of CRM object. Its name is that in the API's paths.
+    """A type of CRM object. `object_type` is what the API's paths call it, where that is not the entity's name: `2-123456` for a
+    custom object.
 
-    `properties` get a column in the raw table; the payload has all properties.
+    `properties` get a column in the raw table; the payload has all properties. `history` are the properties whose former
+    values are kept in `hubspot__property_history`. `associations` are types with which its associations are read: of a type
+    that the owner has added.
     https://developers.hubspot.com/docs/guides/crm/understanding-the-crm
     """
 
     source: str = "hubspot"
     properties: Mapping[str, Property] = field(hash=False)
+    history: tuple[str, ...] = ()
+    object_type: str = ""
+    associations: tuple[str, ...] = ()
+
+    @property
+    def path_name(self) -> str:
+        """What the API's paths call it."""
+        return self.object_type or self.name
+
+    @property
+    def has_pipelines(self) -> bool:
+        """Whether it has pipelines beside those of deals, which are always read."""
+        return "hs_pipeline" in self.properties
 
     @property
     def modified_property(self) -> str:
@@ -63,6 +79,7 @@ HUBSPOT_OBJECTS = (
             **_OWNER,
             **_MERGED,
         },
+        history=("lifecyclestage", "hs_lead_status", "hubspot_owner_id"),
     ),
     HubSpotObject(
         name="companies",
@@ -80,6 +97,7 @@ HUBSPOT_OBJECTS = (
             **_OWNER,
             **_MERGED,
         },
+        history=("lifecyclestage", "hubspot_owner_id"),
     ),
     HubSpotObject(
         name="deals",
@@ -95,6 +113,7 @@ HUBSPOT_OBJECTS = (
             **_OWNER,
             **_MERGED,
         },
+        history=("pipeline", "dealstage", "amount", "closedate", "hubspot_owner_id"),
     ),
     HubSpotObject(
         name="calls",
@@ -155,8 +174,74 @@ HUBSPOT_OBJECTS = (
         },
     ),
 )
-HUBSPOT = (
+# What not every portal uses: read only where a setting names it, as in REPORTING_NAME_HUBSPOT__TICKETS=tickets.
+OPTIONAL_OBJECTS = (
+    HubSpotObject(
+        name="tickets",
+        description="Tickets of HubSpot's service hub.",
+        needs_name=True,
+        properties={
+            "subject": Property("text", "Subject of the ticket."),
+            "content": Property("text", "Description of the ticket."),
+            "hs_pipeline": Property("text", "Id of the pipeline."),
+            "hs_pipeline_stage": Property("text", "Id of the stage."),
+            "hs_ticket_priority": Property("text", "Priority, by internal name."),
+            "hs_ticket_category": Property("text", "Category, by internal name."),
+            "source_type": Property("text", "Channel by which it came, by internal name."),
+            "closed_date": Property("datetime", "When it was closed, as HubSpot gives it."),
+            **_OWNER,
+            **_MERGED,
+        },
+        history=("hs_pipeline", "hs_pipeline_stage", "hs_ticket_priority", "hubspot_owner_id"),
+    ),
+    HubSpotObject(
+        name="products",
+        description="Products of HubSpot's library.",
+        needs_name=True,
+        properties={
+            "name": Property("text", "Name of the product."),
+            "description": Property("text", "Description of the product."),
+            "hs_sku": Property("text", "Number of the article."),
+            "price": Property("number", "Price of one, as HubSpot gives it."),
+            "hs_cost_of_goods_sold": Property("number", "What one costs, as HubSpot gives it."),
+        },
+    ),
+    HubSpotObject(
+        name="line_items",
+        description="Lines of deals and quotes: which product, how many, at what price.",
+        needs_name=True,
+        properties={
+            "name": Property("text", "Name of what is sold."),
+            "hs_product_id": Property("text", "Id of the product; null where it is none of the library."),
+            "hs_sku": Property("text", "Number of the article."),
+            "quantity": Property("number", "How many, as HubSpot gives it."),
+            "price": Property("number", "Price of one, as HubSpot gives it."),
+            "discount": Property("number", "Discount on the price, as HubSpot gives it."),
+            "amount": Property("number", "Price of all, as HubSpot gives it."),
+        },
+    ),
+)
+LISTS = (
+    Entity(
+        source="hubspot",
+        name="lists",
+        description="Lists of contacts, companies and other objects, which HubSpot calls segments, too.",
+        has_changed=False,
+        is_slow=True,
+        needs_name=True,
+    ),
+    Entity(
+        source="hubspot",
+        name="list_memberships",
+        description="Which objects are in a list: one row per list and object.",
+        has_changed=False,
+        needs_name=True,
+        page_size=250,
+    ),
+)
+HUBSPOT: tuple[Entity, ...] = (
     *HUBSPOT_OBJECTS,
+    *OPTIONAL_OBJECTS,
     Entity(
         source="hubspot",
         name="owners",
@@ -167,7 +252,7 @@ HUBSPOT = (
     Entity(
         source="hubspot",
         name="pipelines",
-        description="Pipelines of deals with their stages.",
+        description="Pipelines of deals, and of every other type that has any, with their stages.",
         has_changed=False,
         is_slow=True,
     ),
@@ -177,7 +262,35 @@ HUBSPOT = (
         description="Which objects are associated: one row a pair and label.",
         has_changed=False,
     ),
+    Entity(
+        source="hubspot",
+        name="property_history",
+        description="Former and present values of some properties: one row per object, property and change.",
+        is_history=True,
+    ),
+    *LISTS,
 )
+
+
+def scope_of(entity: Entity) -> str:
+    """The narrowest scope with which it can be read.
+
+    https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/scopes
+    """
+    if entity.name == "pipelines":
+        return "crm.objects.deals.read"
+    if entity in LISTS:
+        return "crm.lists.read"
+    if entity.name == "emails":
+        return "sales-email-read"
+    if entity.name == "tickets":
+        return "tickets"
+    if isinstance(entity, HubSpotObject) and entity.object_type.startswith("2-"):
+        return "crm.objects.custom.read"
+    if isinstance(entity, HubSpotObject) and entity.is_engagement:
+        return "crm.objects.contacts.read"
+    return f"crm.objects.{entity.name}.read"
+
 
 # What people call one engagement of each kind.
 TOUCHES = {

@@ -45,17 +45,26 @@ KINDS = {"number": "number", "datetime": "datetime", "date": "datetime", "bool":
 class ObjectReader(PortalReader):
     """Reads one type of object with all its properties."""
 
-    def __init__(self, portal: HubSpot, entity: HubSpotObject, default_region: str | None = None) -> None:
+    def __init__(
+        self,
+        portal: HubSpot,
+        entity: HubSpotObject,
+        default_region: str | None = None,
+        names: Iterable[str] = (),
+    ) -> None:
+        """`names` are the properties that are read without `describe`, which finds all of them."""
         super().__init__(portal, default_region)
         self._entity = entity
         self._kind = entity.name
-        self._path = portal.path("objects", self._kind)
-        self._names: list[str] = []
+        self._path = portal.path("objects", entity.path_name)
+        self._names = list(names)
 
     def describe(self) -> JsonObject:
         """The properties of the object type, with their types."""
         what = f"properties of {self._kind}"
-        found = self.portal.call(what, "GET", self.portal.path("properties", self._kind))["results"]
+        found = self.portal.call(what, "GET", self.portal.path("properties", self._entity.path_name))[
+            "results"
+        ]
         types = {
             each["name"]: as_text(each.get("type"))
             for each in mappings(found)

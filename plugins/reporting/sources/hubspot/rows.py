@@ -17,6 +17,8 @@ from reporting.sources.columns import column, text
 from reporting.sources.hubspot.api import PHONES, content_hash, is_archived
 from reporting.sources.hubspot.associations import FIELDS
 from reporting.sources.hubspot.entities import HubSpotObject
+from reporting.sources.hubspot.history import HISTORY_FIELDS
+from reporting.sources.hubspot.lists import MEMBERSHIP_FIELDS
 from reporting.sources.phones import e164
 from reporting.sources.shapes import as_text, as_time, mapping, mappings
 
@@ -81,7 +83,22 @@ def row(entity: Entity, record: Record, schema: Mapping[str, Any], settings: Set
             "label": as_text(payload.get("label")),
             "display_order": as_text(payload.get("displayOrder")),
             "stages": [_stage(stage) for stage in mappings(payload.get("stages"))],
+            "object_type": as_text(payload.get("object_type")),
         }
+    if entity.name == "lists":
+        return {
+            "id": record.id,
+            "created_at": payload.get("createdAt"),
+            "updated_at": payload.get("updatedAt"),
+            "name": as_text(payload.get("name")),
+            "object_type_id": as_text(payload.get("objectTypeId")),
+            "processing_type": as_text(payload.get("processingType")),
+            "size": as_text(mapping(payload.get("additionalProperties")).get("hs_list_size")),
+        }
+    if entity.name == "list_memberships":
+        return {name: as_text(payload.get(name)) for name in MEMBERSHIP_FIELDS}
+    if entity.name == "property_history":
+        return {name: as_text(payload.get(name)) for name in HISTORY_FIELDS}
     return {name: as_text(payload.get(name)) for name in FIELDS}
 
 
@@ -114,7 +131,9 @@ def _stage(stage: Any) -> dict[str, str | None]:
 def stamps(entity: Entity, record: Record, settings: Settings) -> dict[str, Any]:
     """Values for the loader's columns: content hash and times. A record in the recycling bin counts as deleted."""
     made = {
-        "_source_updated_at": record.payload.get("updatedAt"),
+        "_source_updated_at": record.payload.get(
+            "changed_at" if entity.name == "property_history" else "updatedAt"
+        ),
         "_content_hash": content_hash(record, settings.default_region),
     }
     if is_archived(record.payload) and "properties" in record.payload:
@@ -145,11 +164,16 @@ def _owners() -> list[sa.Column[Any]]:
 
 def _pipelines() -> list[sa.Column[Any]]:
     return [
-        text("id", "Id of the pipeline: the key.", required=True),
+        text(
+            "id",
+            "Id of the pipeline, for other types than deals with the type before it: the key.",
+            required=True,
+        ),
         *_lifetimes(),
         text("label", "Name of the pipeline."),
         text("display_order", "Place among the pipelines, as HubSpot gives it."),
         column("stages", STAGES, "Stages of the pipeline, their values as HubSpot gives them."),
+        text("object_type", "Type of the objects in it, in the plural; null is deals."),
     ]
 
 
@@ -166,4 +190,50 @@ def _associations() -> list[sa.Column[Any]]:
     ]
 
 
-_OTHERS = {"owners": _owners, "pipelines": _pipelines, "associations": _associations}
+def _property_history() -> list[sa.Column[Any]]:
+    return [
+        text("id", "Type and id of the object, property and time of the change: the key.", required=True),
+        text("object_type", "Type of the object, in the plural (contacts, deals)."),
+        text("object_id", "Id of the object."),
+        text("property", "Internal name of the property."),
+        text("value", "Value from then on, as HubSpot gives it; empty where it was cleared."),
+        column("changed_at", sa.TIMESTAMP(), "When the property got this value."),
+        text("source_type", "What changed it, such as CRM_UI, IMPORT or AUTOMATION_PLATFORM."),
+        text("source_id", "Who or what that was, as HubSpot gives it."),
+        text("user_id", "Id of the user who changed it; null where nobody did."),
+    ]
+
+
+def _lists() -> list[sa.Column[Any]]:
+    return [
+        text("id", "Id of the list: the key.", required=True),
+        column("created_at", sa.TIMESTAMP(), "When the list was created."),
+        column("updated_at", sa.TIMESTAMP(), "When the list was last modified."),
+        text("name", "Name of the list."),
+        text("object_type_id", "Type of the objects in it, as HubSpot numbers types: 0-1 is contacts."),
+        text("processing_type", "MANUAL, DYNAMIC or SNAPSHOT."),
+        text("size", "How many objects are in it, as HubSpot gives it."),
+    ]
+
+
+def _list_memberships() -> list[sa.Column[Any]]:
+    return [
+        text("id", "Ids of list and object: the key.", required=True),
+        text("list_id", "Id of the list."),
+        text(
+            "object_type",
+            "Type of the object, in the plural; HubSpot's number of the type if it is not read.",
+        ),
+        text("object_id", "Id of the object."),
+        column("member_since", sa.TIMESTAMP(), "When the object came into the list."),
+    ]
+
+
+_OTHERS = {
+    "lists": _lists,
+    "list_memberships": _list_memberships,
+    "owners": _owners,
+    "pipelines": _pipelines,
+    "associations": _associations,
+    "property_history": _property_history,
+}

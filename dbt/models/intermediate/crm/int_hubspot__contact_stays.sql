@@ -1,0 +1,1 @@
+{{ property_stays('contacts', 'contact_id', 'lifecyclestage', 'lifecycle_stage') }}

@@ -1,0 +1,1 @@
+{{ property_stays('deals', 'deal_id', 'dealstage', 'stage_id') }}
