@@ -1,7 +1,4 @@
-"""Invented rows for marts of any size, without dbt: the same for the same seed.
-
-For what reads marts: its tests, and how long it takes on ten years of habits and a hundred thousand engagements.
-"""
+"""Invented rows for marts of any size, without dbt, the same for the same seed: for tests of what reads marts, and its speed."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -11,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from google.cloud import bigquery
 
 from sandbox.hubspot.sample import FIRST_NAMES, LAST_NAMES, TRADES
+from sandbox.mart_calendars import calendar_rows
 from sandbox.mart_tables import Row, fill
 
 OWNERS = ("Robin Sample", "Kim Sample", "Lou Former")
@@ -100,6 +98,7 @@ class Sample:
             ("ops_table_profiles", self.profiles()),
             ("cash_flow", self.cash_flow()),
             ("worked_hours", self.worked_hours()),
+            *calendar_rows(self.today, self.seed).items(),
         ):
             fill(client, dataset, name, rows)
 

@@ -27,7 +27,7 @@ PREFIX = "shared_"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What the convergence test makes up, and which warehouse is used."""
-    parser.addoption("--histories", type=int, default=3, help="how many beside the stored ones")
+    parser.addoption("--histories", type=int, default=4, help="how many beside the stored ones")
     parser.addoption("--histories-seed", type=int, default=1, help="other histories")
     parser.addoption(
         "--dataset-prefix", help="histories use the warehouse of the environment, with datasets of that name"

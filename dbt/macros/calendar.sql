@@ -62,3 +62,65 @@
         else {{ day }}
     end
 {%- endmacro %}
+
+
+{#- Whether a text is like a pattern of the owner's, in which `*` stands for any text. Every text is like an empty
+    pattern. -#}
+{% macro is_like(text, pattern) -%}
+    {%- set escaped = "regexp_replace(" ~ pattern ~ ", r'([\\\\.+?()|{}\\[\\]^$])', r'\\\\\\1')" -%}
+    (
+        coalesce(trim({{ pattern }}), '') = ''
+        or regexp_contains({{ text }}, concat('(?is)^', replace({{ escaped }}, '*', '.*'), '$'))
+    )
+{%- endmacro %}
+
+
+{#- Common table expressions that end with `covered`: for each `scope` and day, how many hours the spans of `relation`
+    cover. It has the columns of `scope`, start_at and end_at. A time that several of them cover counts once, and a span
+    over midnight counts on each day with its part. -#}
+{% macro covered_hours(relation, scope) -%}
+    pieces as (
+
+        select
+            {% for each in scope %}spans.{{ each }},{% endfor %}
+            day_on,
+            greatest(spans.start_at, timestamp(day_on, {{ timezone() }})) as from_at,
+            least(spans.end_at, timestamp(date_add(day_on, interval 1 day), {{ timezone() }})) as to_at
+        from {{ relation }} as spans
+        cross join
+            unnest(
+                generate_date_array(
+                    {{ day_of('spans.start_at') }},
+                    {{ day_of('timestamp_sub(spans.end_at, interval 1 microsecond)') }}
+                )
+            ) as day_on
+        where day_on between {{ first_day() }} and {{ today() }}
+
+    ),
+
+    ordered as (
+
+        select
+            *,
+            max(to_at) over (
+                partition by {{ (scope + ['day_on']) | join(', ') }}
+                order by from_at, to_at rows between unbounded preceding and 1 preceding
+            ) as covered_to
+        from pieces
+
+    ),
+
+    covered as (
+
+        select
+            {% for each in scope %}{{ each }},{% endfor %}
+            day_on,
+            count(*) as spans_count,
+            sum(
+                greatest(timestamp_diff(to_at, greatest(from_at, coalesce(covered_to, from_at)), second), 0)
+            ) / 3600 as hours
+        from ordered
+        group by {{ (scope + ['day_on']) | join(', ') }}
+
+    )
+{%- endmacro %}

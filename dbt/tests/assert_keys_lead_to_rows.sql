@@ -19,7 +19,7 @@
         'person_id',
         [
             ('people_matches', '[person_id]'), ('people_matches', '[other_person_id]'),
-            ('relationships', '[person_id]'),
+            ('relationships', '[person_id]'), ('meetings', 'person_ids'),
         ],
     ),
 } -%}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +13,8 @@ from reporting.ingest import checkpoints
 from reporting.ingest.landing import writing
 from reporting.local.serving import Served
 from reporting.sources.base import Reader
+from reporting.sources.google_calendar import api as calendar_api
+from reporting.sources.google_calendar import events as calendar_events
 from reporting.sources.google_contacts import lists
 from reporting.sources.http import Policy
 from reporting.sources.hubspot import associations, history, objects
@@ -21,7 +23,13 @@ from reporting.sources.hubspot.entities import HUBSPOT_OBJECTS, OPTIONAL_OBJECTS
 from reporting.sources.notion import client as notion_client
 from reporting.sources.notion import reader as notion
 from reporting.sources.notion.entities import NOTION
+from sandbox.google.calendar_sample import CALENDARS
 from sandbox.serving import fake_api
+from tests.support.calendar_account import ENTITIES as CALENDAR
+from tests.support.calendar_account import SMALL as CALENDAR_OPTIONS
+from tests.support.calendar_account import TODAY, CalendarAccount, timed
+from tests.support.calendar_account import check_all as check_diary
+from tests.support.calendar_account import check_living as check_diary_living
 from tests.support.control import client
 from tests.support.google_account import ENTITIES as GOOGLE
 from tests.support.google_account import AddressBook, check_all, check_living
@@ -29,6 +37,7 @@ from tests.support.hubspot_portal import ENTITIES as CRM
 from tests.support.hubspot_portal import Portal
 
 Rows = Mapping[str, Any]
+CALENDAR_IDS = tuple(each["id"] for each in CALENDARS)
 PAGE = 4
 TRACKED = {each.name: each.history for each in (*HUBSPOT_OBJECTS, *OPTIONAL_OBJECTS) if each.history}
 HEADERS = {"Authorization": "Bearer ntn_any", "Notion-Version": notion_client.VERSION}
@@ -53,6 +62,8 @@ class Account:
     """
 
     source: ClassVar[str]
+    # The fake API that serves it, if that is not called like the source.
+    api: ClassVar[str] = ""
     changes: ClassVar[tuple[str, ...]]
     options: ClassVar[tuple[str, ...]]
     entities: ClassVar[dict[str, Entity]]
@@ -496,14 +507,115 @@ class Book(Account):
         check_all(rows, self.book, self.entities[table].name)
 
 
-ACCOUNTS: dict[str, type[Account]] = {kind.source: kind for kind in (Workspace, Crm, Book)}
+class Diary(Account):
+    """Google's calendars and their events."""
+
+    source = "google_calendar"
+    api = "google"
+    changes = (
+        *("create", "edit", "remove", "remove_series", "edit_series", "away", "hide", "show"),
+        *("rename_calendar", "next_month"),
+    )
+    delay = 300.0
+    options = (*CALENDAR_OPTIONS, "--propagation", f"{delay:g}")
+    entities: ClassVar[dict[str, Entity]] = {each.table: each for each in reversed(CALENDAR.values())}
+    lists = "(events|calendarList)$"
+
+    def __init__(self, served: Served) -> None:
+        super().__init__(served)
+        self.diary = CalendarAccount(served)
+
+    def close(self) -> None:
+        self.diary.http.close()
+        super().close()
+
+    def reset(self) -> None:
+        self.diary.today = TODAY
+        super().reset()
+
+    def living(self, table: str) -> Mapping[str, Any]:
+        return self.diary.truth(self.entities[table].name)
+
+    def _event(self, number: int) -> str | None:
+        return chosen(sorted(self.diary.truth()), number)
+
+    def _series(self, number: int) -> str | None:
+        found = {
+            f"{each.rpartition('/')[0]}/{event['recurringEventId']}"
+            for each, event in self.diary.truth().items()
+            if "recurringEventId" in event
+        }
+        return chosen(sorted(found), number)
+
+    def _calendar(self, number: int) -> str | None:
+        return chosen(sorted(self.diary.truth("calendars")), number)
+
+    def create(self, number: int) -> None:
+        """An event, or a recurring one, some time around today."""
+        times = timed(f"2026-03-{number % 28 + 1:02d}T{number % 24:02d}:00")
+        rule = {"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"]} if number % 3 == 0 else {}
+        if calendar := self._calendar(number):
+            self.diary.create(calendar, summary=self.text(), **times, **rule)
+
+    def edit(self, number: int) -> None:
+        if key := self._event(number):
+            self.diary.change(key, summary=self.text())
+
+    def remove(self, number: int) -> None:
+        if key := self._event(number):
+            self.diary.delete(key)
+
+    def edit_series(self, number: int) -> None:
+        if key := self._series(number):
+            self.diary.change(key, location=self.text())
+
+    def remove_series(self, number: int) -> None:
+        if key := self._series(number):
+            self.diary.delete(key)
+
+    def away(self, number: int) -> None:
+        """An event moves beyond the horizon."""
+        if key := self._event(number):
+            self.diary.change(key, **timed("2031-01-01T10:00"))
+
+    def hide(self, number: int) -> None:
+        if (key := self._calendar(number)) and len(self.diary.truth("calendars")) > 1:
+            self.diary.change_calendar(key, hidden=True)
+
+    def show(self, number: int) -> None:
+        self.diary.change_calendar(chosen(list(CALENDAR_IDS), number) or "", hidden=False)
+
+    def rename_calendar(self, number: int) -> None:
+        if key := self._calendar(number):
+            self.diary.change_calendar(key, summary=self.text())
+
+    def next_month(self, number: int) -> None:
+        """The horizon moves."""
+        self.diary.today += timedelta(days=31)
+
+    def limit(self, number: int) -> None:
+        """Every sync token ends."""
+        self.control("sync_tokens/expire")
+
+    def reader(self, table: str, policy: Policy) -> Reader:
+        made: Reader = self.diary.reader(self.entities[table].name, PAGE, policy)
+        return made
+
+    def check_changed(self, table: str, rows: Rows) -> None:
+        check_diary_living(rows, self.diary, self.entities[table].name)
+
+    def check(self, table: str, rows: Rows) -> None:
+        check_diary(rows, self.diary, self.entities[table].name)
+
+
+ACCOUNTS: dict[str, type[Account]] = {kind.source: kind for kind in (Workspace, Crm, Book, Diary)}
 
 
 @contextmanager
 def serving(source: str, folder: Path) -> Iterator[Account]:
     """Serve a small account of `source` while the block lasts."""
     kind = ACCOUNTS[source]
-    with fake_api(source, folder, None, *kind.options) as served:
+    with fake_api(kind.api or source, folder, None, *kind.options) as served:
         account = kind(served)
         try:
             yield account
@@ -520,6 +632,8 @@ def small_pages() -> Iterator[None]:
         associations: {"LIST_LIMIT": PAGE, "BATCH_LIMIT": PAGE},
         history: {"HISTORY_LIMIT": PAGE},
         lists: {"BATCH_LIMIT": PAGE},
+        calendar_api: {"CALENDARS_PER_PAGE": PAGE},
+        calendar_events: {"MONTHS_AHEAD": 1, "ASKED_PER_PAGE": PAGE},
         writing: {"LINES_PER_PART": PAGE + 1},
         checkpoints: {"LINES_PER_CHECKPOINT": PAGE},
     }

@@ -295,4 +295,16 @@ SEEDED_BUGS = (
             CHANGED,
         ),
     ),
+    SeededBug(
+        "a horizon that moves unseen",
+        "google_calendar",
+        (
+            Change(
+                "sources/google_calendar/events.py",
+                "        if horizon != self._horizon:",
+                "        if horizon is None:",
+            ),
+        ),
+        (FULL, step("change", change="next_month", number=0)),
+    ),
 )

@@ -584,6 +584,7 @@ def test_the_bill_is_of_the_nodes_that_dbt_runs(sample_warehouse: Crm, story: St
         (("notion.daily_habits",), 270),
         (("google.contacts",), 330),
         (("google_sheets.ledger",), 60),
+        *(((f"google_calendar.{name}",), 580) for name in ("events", "calendars")),
         ((), 1940),
     ],
 )

@@ -72,7 +72,10 @@ def test_the_week_reads_what_its_exposure_says(spy: Spy, warehouse: tuple[bigque
     client, settings = warehouse
     # What no source of it was read for is not asked.
     note(
-        client, settings, "sync_runs", *(run(name, NOW) for name in ("notion.daily_habits", "hubspot.deals"))
+        client,
+        settings,
+        "sync_runs",
+        *(run(name, NOW) for name in ("notion.daily_habits", "hubspot.deals", "google_calendar.events")),
     )
     try:
         week = week_before(NOW, settings.timezone, 0)

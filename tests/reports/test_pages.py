@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reporting.reports import (
+    calendar,
     companies,
     engagement,
     formats,
@@ -273,6 +274,99 @@ def test_without_a_sync_log_there_is_no_money(marts: Marts, hold: Fill) -> None:
     assert [tile.value for tile in found.tiles()] == ["none yet"]
     assert not any(found.payload().values())
     assert found.lists()[0].lines == ()
+
+
+def busy(on: date, hours: float, **values: Any) -> dict[str, Any]:
+    return {
+        "date": on,
+        "hours": hours,
+        "events_count": 1,
+        "meetings_count": 1,
+        "average_7_days": hours,
+        "average_28_days": 3.0,
+        "full_above_hours": 7.0,
+        "is_unusually_full": hours > 7,
+    } | values
+
+
+def spent(on: date, name: str, hours: float) -> dict[str, Any]:
+    made = {"calendar_id": name, "calendar_name": name, "date": on, "hours": hours, "events_count": 1}
+    return made | {"average_7_days": hours, "average_28_days": hours}
+
+
+def meeting(key: str, at: datetime, *people: str, **values: Any) -> dict[str, Any]:
+    return {
+        "meeting_id": key,
+        "calendar_id": "c",
+        "calendar_name": "c",
+        "title": f"Talk {key}",
+        "start_at": at,
+        "end_at": at + timedelta(hours=1),
+        "hours": 1.0,
+        "is_recurring": False,
+        "guests_count": len(people),
+        "unknown_guests_count": 0,
+        "person_ids": list(people),
+        "is_past": at <= NOW,
+    } | values
+
+
+def test_the_calendar_has_hours_full_days_and_who_was_met(marts: Marts, hold: Fill) -> None:
+    hold(
+        "busy_days",
+        busy(TODAY - timedelta(days=300), 12.0),
+        busy(TODAY - timedelta(days=8), 2.0, full_above_hours=None, is_unusually_full=None),
+        busy(TODAY - timedelta(days=1), 9.0),
+        busy(TODAY, 1.5),
+    )
+    hold(
+        "calendar_days",
+        # The 28th is a Sunday.
+        spent(date(2026, 6, 28), "Friends", 2.0),
+        spent(date(2026, 6, 29), "Mine", 4.0),
+        spent(date(2026, 6, 30), "Mine", 1.0),
+        spent(date(2026, 6, 15), "Mine", 1.0),
+        spent(date(2026, 6, 16), "Quiet", 0.0),
+        spent(date(2025, 6, 16), "Mine", 8.0),
+    )
+    hold(
+        "people",
+        *(
+            {"person_id": key, "full_name": name, "email": f"{key}@example.com", "records_count": 1}
+            for key, name in (("ada", "Ada Abel"), ("ben", None))
+        ),
+    )
+    hold(
+        "meetings",
+        meeting("a", NOW - timedelta(days=3), "ada"),
+        meeting("b", NOW - timedelta(days=2), "ada", "ben", "unknown"),
+        meeting("c", NOW - timedelta(days=91), "ben"),
+        # Half past midnight in Berlin is the day after.
+        meeting("d", NOW.replace(hour=22, minute=30), "ben", "ada"),
+        meeting("e", NOW + timedelta(days=1), title=None),
+        meeting("f", NOW + timedelta(days=8), "ada"),
+    )
+    found = calendar.read(marts)
+    for name in ("busy_days", "calendar_days", "people", "meetings"):
+        hold(name)
+    assert [each.on for each in found.days] == [TODAY - timedelta(days=back) for back in (8, 1, 0)]
+    assert [each.on for each in found.full_days] == [TODAY - timedelta(days=1)]
+    assert found.week_starts() == [date(2026, 6, 15), date(2026, 6, 22), date(2026, 6, 29)]
+    assert found.calendars() == ["Mine", "Friends"]
+    assert [(each.name, each.meetings, each.hours) for each in found.met] == [
+        ("Ada Abel", 2, 2.0),
+        ("ben@example.com", 1, 1.0),
+    ]
+    assert [(f"{each.at:%d %H:%M}", each.title, each.names) for each in found.ahead] == [
+        ("01 00:30", "Talk d", "Ada Abel, ben@example.com"),
+        ("01 05:30", "(no title)", ""),
+    ]
+    assert [tile.value for tile in found.tiles()] == ["12.5", "3", "2", "1"]
+    assert found.tiles()[-1].tone == "warning"
+    assert found.lists()[0].lines[0] == ("Talk d", "1 Jul 2026, 00:30 · Ada Abel, ben@example.com")
+    payload = found.payload()
+    assert (payload["hours"], payload["full"]) == ([2.0, 9.0, 1.5], [0, 1, 0])
+    assert payload["spent"] == [[0, 0, 1.0], [1, 1, 2.0], [2, 0, 5.0]]
 
 
 def test_deals_are_grouped_and_companies_are_named(marts: Marts, hold: Fill) -> None:

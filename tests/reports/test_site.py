@@ -15,7 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting.reports import companies, engagement, habits, health, money, pipelines, quality, relationships
+from reporting.reports import (
+    calendar,
+    companies,
+    engagement,
+    habits,
+    health,
+    money,
+    pipelines,
+    quality,
+    relationships,
+)
 from reporting.reports.page import Content, Page
 from reporting.reports.render import render
 from reporting.reports.site import LISTING, NAME, Site
@@ -24,6 +34,7 @@ from tests.reports.sample_warehouse import EVIL, NOW, TODAY
 NAMES = (
     "habits",
     "relationships",
+    "calendar",
     "companies",
     "engagement",
     "money",
@@ -111,6 +122,13 @@ def contents(name: str) -> dict[Page, Content]:
     return {
         habits.PAGE: habits.Habits(TODAY, (habit,)),
         relationships.PAGE: relationships.Relationships(TODAY, (person,), 1, (0, 0, 1, 0, 0, 0), 0),
+        calendar.PAGE: calendar.Calendar(
+            TODAY,
+            (calendar.Day(on=TODAY, hours=9.5, average=3.0, meetings=2, full_above=7.0, is_full=True),),
+            (calendar.Week(date(2026, 6, 29), name, 9.5),),
+            (calendar.Met(name, name, 2, 1.5, TODAY),),
+            (calendar.Ahead(NOW, name, name),),
+        ),
         companies.PAGE: companies.Companies(TODAY, (), 0, 0, (), (), 0),
         engagement.PAGE: engagement.Engagement(TODAY, None, {}, engagement.Counter(), {}),
         money.PAGE: money.Money(

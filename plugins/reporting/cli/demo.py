@@ -129,6 +129,7 @@ def _variables(notion: str, hubspot: str, google: str, database: str) -> dict[st
         "AIRFLOW_CONN_NOTION": configuration.token_connection("ntn_sample", notion),
         "AIRFLOW_CONN_HUBSPOT": configuration.token_connection("pat-sample", hubspot),
         "AIRFLOW_CONN_GOOGLE": configuration.google_connection(AUTHORIZED_USER, SCOPES, google),
+        "AIRFLOW_CONN_GOOGLE_CALENDAR": configuration.google_connection(AUTHORIZED_USER, SCOPES, google),
         "AIRFLOW_CONN_SQL": configuration.token_connection(database),
         "REPORTING_NAME_GOOGLE_SHEETS__LEDGER": SPREADSHEET_LINK,
         **{f"REPORTING_NAME_HUBSPOT__{name.upper()}": name for name in ("tickets", "products", "line_items")},

@@ -23,6 +23,7 @@ from reporting.sources.registry import SOURCES, title_of
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_PEOPLE = 8
 SHOWN_DEALS = 5
+SHOWN_CALENDARS = 6
 DASH = "\N{EN DASH}"
 SIGNS = {"done": "✓", "missed": DASH, "open": "…", "off": "·"}
 
@@ -37,6 +38,7 @@ def email(summary: Summary, base_url: str | None = None) -> Email:
         "groups": _groups(summary.habits or ()),
         "headline": headline(summary),
         "read_sources": ", ".join(title_of(each) for each in summary.health.read_at) or "No source",
+        "shown_calendars": SHOWN_CALENDARS,
         "shown_deals": SHOWN_DEALS,
         "shown_people": SHOWN_PEOPLE,
         "sources": {name: source.title for name, source in SOURCES.items()},

@@ -15,8 +15,10 @@ from reporting.mail.week import (
     Deal,
     Deals,
     Engagements,
+    FullDay,
     Habit,
     Health,
+    Hours,
     Person,
     Planned,
     Summary,
@@ -40,17 +42,20 @@ def read(client: bigquery.Client, settings: Settings, week: Week, now: datetime)
     marts = _Marts(client, settings, week, now)
     read_at = _read_at(freshness.last_reads(client, settings))
     sources = read_at.keys()
+    calendar = "google_calendar" in sources
     try:
         cold, cold_planned, planned, birthdays = marts.people() if sources & {"hubspot", "google"} else NOBODY
         return Summary(
             week=week,
-            habits=marts.habits() if "notion" in sources else None,
+            # Events may tick habits, too, and then Notion has none.
+            habits=marts.habits() if "notion" in sources else (calendar and marts.habits()) or None,
             cold=cold,
             cold_planned_count=cold_planned,
             planned=planned,
             birthdays=birthdays,
             deals=marts.deals() if "hubspot" in sources else None,
             engagements=marts.engagements() if "hubspot" in sources else None,
+            hours=marts.hours() if calendar else None,
             health=marts.health(read_at),
         )
     except NotFound:
@@ -253,6 +258,40 @@ class _Marts:
         people = {row["is_before"]: row["people_count"] for row in reached}
         return Engagements(by_type, before, tuple(by_day.values()), people.get(False, 0), people.get(True, 0))
 
+    def hours(self) -> Hours:
+        parameters = {
+            "before": self._week.first_on - timedelta(weeks=1),
+            "first_on": self._week.first_on,
+            "last_on": self._week.last_on,
+        }
+        days = self._rows(
+            """
+            SELECT date, hours, meetings_count, is_unusually_full, full_above_hours FROM {busy_days}
+            WHERE date BETWEEN @before AND @last_on ORDER BY date
+            """,
+            parameters,
+        )
+        calendars = self._rows(
+            """
+            SELECT calendar_name, SUM(hours) AS week_hours FROM {calendar_days}
+            WHERE date BETWEEN @first_on AND @last_on
+            GROUP BY calendar_name HAVING SUM(hours) > 0 ORDER BY week_hours DESC, calendar_name
+            """,
+            {name: parameters[name] for name in ("first_on", "last_on")},
+        )
+        now = [row for row in days if row["date"] >= self._week.first_on]
+        return Hours(
+            total=sum(row["hours"] for row in now),
+            before=sum(row["hours"] for row in days) - sum(row["hours"] for row in now),
+            meeting_count=sum(row["meetings_count"] for row in now),
+            by_calendar=tuple((row["calendar_name"], row["week_hours"]) for row in calendars),
+            full=tuple(
+                FullDay(row["date"], row["hours"], row["full_above_hours"])
+                for row in now
+                if row["is_unusually_full"]
+            ),
+        )
+
     def health(self, read_at: Mapping[str, datetime]) -> Health:
         return Health(
             built_at=builds.last_build(self._client, self._settings),
@@ -268,7 +307,10 @@ class _Marts:
     def _rows(self, sql: str, parameters: Mapping[str, Any]) -> list[Any]:
         marts = {
             name: f"`{self._settings.dataset('marts')}.{name}`"
-            for name in ("habits", "habit_metrics", "relationships", "deals", "engagements")
+            for name in (
+                *("habits", "habit_metrics", "relationships", "deals", "engagements"),
+                *("busy_days", "calendar_days"),
+            )
         }
         rows = self._client.query_and_wait(sql.format(**marts), job_config=with_parameters(**parameters))
         # A name is one line, and makes no others of the e-mail.

@@ -114,6 +114,26 @@ class Engagements:
 
 
 @dataclass(frozen=True, slots=True)
+class FullDay:
+    """A day that was unusually full, and the hours above which it is."""
+
+    on: date
+    hours: float
+    above: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The hours that events filled; `before` are those of the week before. `by_calendar` begins with the most."""
+
+    total: float
+    before: float
+    meeting_count: int
+    by_calendar: tuple[tuple[str, float], ...]
+    full: tuple[FullDay, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """How fresh the data is. `stale` are sources by the days since they were read to their end."""
 
@@ -136,6 +156,7 @@ class Summary:
     deals: Deals | None
     engagements: Engagements | None
     health: Health
+    hours: Hours | None = None
 
     @property
     def rate(self) -> float | None:

@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 
 from google.cloud import bigquery
 
-from reporting.reports import companies, engagement, habits, health, money, pipelines, quality, relationships
+from reporting.reports import (
+    calendar,
+    companies,
+    engagement,
+    habits,
+    health,
+    money,
+    pipelines,
+    quality,
+    relationships,
+)
 from reporting.reports.marts import Marts
 from reporting.reports.page import Content, Page
 from reporting.reports.render import render
@@ -19,6 +29,7 @@ logger = logging.getLogger(__name__)
 PAGES: tuple[Page, ...] = (
     habits.PAGE,
     relationships.PAGE,
+    calendar.PAGE,
     companies.PAGE,
     engagement.PAGE,
     money.PAGE,

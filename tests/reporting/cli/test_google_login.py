@@ -19,6 +19,8 @@ from reporting.deploy.errors import CommandError
 from reporting.monitoring.expiry import login_ends_at
 from reporting.orchestration import connections
 from reporting.settings import read_settings
+from reporting.sources.google_calendar.api import CALENDAR
+from reporting.sources.google_calendar.entities import GOOGLE_CALENDAR
 from reporting.sources.google_contacts.api import PEOPLE
 from reporting.sources.registry import SOURCES
 from tests.support.google_account import (
@@ -31,6 +33,7 @@ from tests.support.google_account import (
     ids,
 )
 
+CALENDARS = GOOGLE_CALENDAR[0]
 CLIENT = {name: USER[name] for name in ("client_id", "client_secret")}
 
 
@@ -151,6 +154,40 @@ def test_an_id_and_a_secret_can_be_typed(
     kept = configuration.read_owner_file(tmp_path / "environment")
     assert "REPORTING_DEFAULT_REGION" not in kept
     assert [each.is_well for each in checks.check_source(SOURCES["google"], kept)] == [True, True]
+
+
+def test_a_login_for_calendars_is_another_beside_that_of_contacts(
+    book: AddressBook,
+    browse: Callable[..., Browser],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("REPORTING_GOOGLE_CALENDAR_HOST", book.address)
+    browser = browse(scope=CALENDAR.scope)
+    configuration.write_owner_file(tmp_path / "environment", {"AIRFLOW_CONN_GOOGLE": "kept"})
+    answer(monkeypatch, CLIENT["client_id"], CLIENT["client_secret"])
+    assert call("connect", ["google_calendar"]) == 0
+    shown = capsys.readouterr().out
+    assert "enable the Google Calendar API in it" in " ".join(shown.split())
+    assert "the login works; it can read 5 calendars." in shown
+    assert_no_secret(shown)
+    assert httpx.URL(browser.addresses[0]).params["scope"] == CALENDAR.scope
+    kept = configuration.read_owner_file(tmp_path / "environment")
+    assert kept["AIRFLOW_CONN_GOOGLE"] == "kept"
+    assert "REPORTING_DEFAULT_REGION" not in kept
+    assert [each.is_well for each in checks.check_source(SOURCES["google_calendar"], kept)] == [True]
+    monkeypatch.setenv("AIRFLOW_CONN_GOOGLE_CALENDAR", kept["AIRFLOW_CONN_GOOGLE_CALENDAR"])
+    reader = connections.reader(read_settings({}), CALENDARS)
+    assert len(ids(list(reader.read(None)))) == 5
+    reader.close()
+    # Contacts cannot be read with it, and whoever has that login alone lacks this one.
+    monkeypatch.delenv("AIRFLOW_CONN_GOOGLE", raising=False)
+    with pytest.raises(connections.NotConfiguredError, match="Run script/google-login"):
+        connections.reader(read_settings({}), ENTITIES["contacts"])
+    monkeypatch.delenv("AIRFLOW_CONN_GOOGLE_CALENDAR")
+    with pytest.raises(connections.NotConfiguredError, match="Run script/connect google_calendar"):
+        connections.reader(read_settings({}), CALENDARS)
 
 
 def test_the_end_of_a_login_of_an_app_in_testing_is_noted(

@@ -22,7 +22,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from reporting.local.bigquery import LocalBigQuery
 from reporting.mail import rendering, summary
-from reporting.mail.week import Birthday, Person, Planned, Summary, week_before
+from reporting.mail.week import Birthday, FullDay, Person, Planned, Summary, week_before
 from reporting.orchestration import mail as tasks
 from reporting.settings import read_settings
 from reporting.warehouse.client import connect
@@ -55,7 +55,7 @@ def marts(bigquery_endpoint: LocalBigQuery, tmp_path_factory: pytest.TempPathFac
 def week(marts: Marts) -> Summary:
     """The story's week, after an empty one."""
     empty = summary.read(marts.client, marts.settings, week_before(NOW, ZONE, 0), NOW)
-    assert (empty.habits, empty.cold, empty.deals, empty.engagements) == (None, None, None, None)
+    assert (empty.habits, empty.cold, empty.deals, empty.engagements, empty.hours) == (None,) * 5
     story.fill(marts)
     return summary.read(marts.client, marts.settings, week_before(NOW, ZONE, 0), NOW)
 
@@ -143,6 +143,13 @@ def test_deals_and_engagements_are_of_the_owners_week(week: Summary) -> None:
     assert (week.engagements.people_count, week.engagements.people_before) == (3, 1)
 
 
+def test_hours_are_those_of_the_week_and_of_the_one_before(week: Summary) -> None:
+    assert week.hours is not None
+    assert (week.hours.total, week.hours.before, week.hours.meeting_count) == (23.5, 12.25, 7)
+    assert week.hours.by_calendar == (("Robin", 21.0), ("Friends <of mine>", 3.5))
+    assert week.hours.full == (FullDay(date(2026, 11, 18), 11.5, 4.0),)
+
+
 def test_health_says_what_is_stale(week: Summary) -> None:
     assert week.health.stale == {"google": 5}
     assert week.health.changed_count == 42
@@ -202,6 +209,10 @@ def test_the_email_says_it_twice_and_shows_no_markup_of_others(week: Summary) ->
             "12,500",
             "Fri 20 Nov",
             "3 people, after 1",
+            "23.5 hours, after 12.2 the week before",
+            "7 meetings.",
+            "Friends <of mine>",
+            "Wed 18 Nov was unusually full: 11.5 hours, above 4",
             "Google Contacts was last read 5 days ago",
             "42 rows changed",
         ):
@@ -236,18 +247,19 @@ def test_empty_states_are_sentences(week: Summary) -> None:
             "No source read",
         ):
             assert said in text
-    unread = replace(nothing, habits=None, cold=None, deals=None, engagements=None)
+    unread = replace(nothing, habits=None, cold=None, deals=None, engagements=None, hours=None)
     html = rendering.email(unread).html
     assert html is not None
     assert "Habits" not in seen(html)
     assert "Deals" not in seen(html)
+    assert "Calendar" not in seen(html)
 
 
 def test_fresh_data_is_said_by_source(week: Summary) -> None:
     email = rendering.email(replace(week, health=replace(week.health, stale={})))
     assert email.html is not None
     for text in (seen(email.html), " ".join(email.text.split())):
-        assert "Google Contacts, HubSpot, Notion read within 3 days. 42 rows changed" in text
+        assert "Google Contacts, Google Calendar, HubSpot, Notion read within 3 days. 42 rows changed" in text
 
 
 def test_an_email_of_many_habits_is_not_cut_off(week: Summary) -> None:

@@ -167,6 +167,41 @@ def engagements() -> list[dict[str, Any]]:
     return rows
 
 
+def busy_days() -> list[dict[str, Any]]:
+    """Two hours a day, and a full Wednesday; the week before two hours less."""
+    return [
+        {
+            "date": (FIRST_ON + timedelta(days=number)).isoformat(),
+            "hours": 11.5 if number == 2 else 1.75 if number < 0 else 2.0,
+            "events_count": 1,
+            "meetings_count": 1,
+            "average_7_days": 2.0,
+            "average_28_days": 2.0,
+            "full_above_hours": 4.0,
+            "is_unusually_full": number == 2,
+        }
+        for number in range(-9, 8)
+    ]
+
+
+def calendar_days() -> list[dict[str, Any]]:
+    rows = []
+    for number in range(-9, 8):
+        for name, hours in (("Friends <of mine>", 0.5), ("Robin", 3.0), ("Nothing", 0.0)):
+            rows.append(
+                {
+                    "calendar_id": name,
+                    "calendar_name": name,
+                    "date": (FIRST_ON + timedelta(days=number)).isoformat(),
+                    "hours": hours,
+                    "events_count": 1,
+                    "average_7_days": hours,
+                    "average_28_days": hours,
+                }
+            )
+    return rows
+
+
 def fill(marts: Marts) -> None:
     """Make it the week of a warehouse."""
     marts.hold("habits", habits())
@@ -186,6 +221,9 @@ def fill(marts: Marts) -> None:
     marts.hold("relationships", relationships())
     marts.hold("deals", deals())
     marts.hold("engagements", engagements())
+    marts.hold("busy_days", busy_days())
+    marts.hold("calendar_days", calendar_days())
+    marts.read_by("google_calendar", NOW - timedelta(hours=3))
     marts.read_by("notion", NOW - timedelta(hours=3), changed_count=5)
     marts.read_by("hubspot", NOW - timedelta(hours=3), changed_count=37)
     marts.read_by("google", NOW - timedelta(days=5))

@@ -30,6 +30,7 @@ from reporting.ingest.suppression import Matcher
 from reporting.privacy.identity import folded as folded_name
 from reporting.settings import Settings
 from reporting.sources.base import Page, Record, Tombstone
+from reporting.sources.google_calendar.records import event_record
 from reporting.sources.registry import entity_named
 from reporting.warehouse.transfer import address_of
 from tests.people.sample_warehouse import google, hubspot
@@ -67,6 +68,11 @@ def former(kind: str, key: str, value: str) -> Record:
     return Record({"id": f"{kind}:{key}#lifecyclestage={at}", **values, "changed_at": at})
 
 
+def event(key: str, title: str, *guests: str) -> Record:
+    attendees = [{"email": each, "responseStatus": "accepted"} for each in guests]
+    return event_record("me@example.com", {"id": key, "summary": title, "attendees": attendees})
+
+
 RECORDS: dict[str, list[Record]] = {
     "hubspot__contacts": [
         contact("101", "Ada", "Lovell", ADA, SHARED, phone=PHONE),
@@ -97,6 +103,11 @@ RECORDS: dict[str, list[Record]] = {
         hubspot("2", {"hs_email_subject": "Hello", "hs_email_to_email": "dan@example.com"}),
     ],
     "hubspot__notes": [hubspot("1", {"hs_note_body": "<p>Ask Ada  LOVELL, at +49 (30) 123-4567</p>"})],
+    "google_calendar__events": [
+        event("lunch", "Lunch", "ben@example.com", "Ada@Work.example"),
+        event("talk", "Talk", "dan@example.com"),
+        event("gift", "Buy a gift for Ada Lovell"),
+    ],
     "hubspot__associations": [
         link("calls", "1", "contacts", "101"),
         link("calls", "2", "contacts", "101"),
@@ -115,13 +126,18 @@ ERASED = {
     "google__contacts": {"people/c1"},
     "hubspot__calls": {"1"},
     "hubspot__emails": {"1"},
+    "google_calendar__events": {"me@example.com/lunch"},
     "hubspot__associations": {
         "calls:1>contacts:101#HUBSPOT_DEFINED:1",
         "calls:2>contacts:101#HUBSPOT_DEFINED:1",
     },
     "hubspot__property_history": {"contacts:101#lifecyclestage=2026-01-01T00:00:00.000Z"},
 }
-MENTIONS = {"hubspot__contacts": {"102", "103"}, "hubspot__notes": {"1"}}
+MENTIONS = {
+    "hubspot__contacts": {"102", "103"},
+    "hubspot__notes": {"1"},
+    "google_calendar__events": {"me@example.com/gift"},
+}
 
 
 class SampleWarehouse:
@@ -312,6 +328,11 @@ def test_a_person_is_erased_and_stays_erased(
     assert erased.counts["snapshots.snap_hubspot__contacts"] == 2
     assert erased.counts["landing of hubspot__associations"] == 2
     assert erased.counts["landing of hubspot__property_history"] == 1
+    assert (
+        erased.counts["raw.google_calendar__events"]
+        == erased.counts["landing of google_calendar__events"]
+        == 1
+    )
     assert erased.counts["backups of raw.hubspot__contacts"] == 1
     assert sample_warehouse.ids() == left(before)
     after = sample_warehouse.search(person)
@@ -324,7 +345,7 @@ def test_a_person_is_erased_and_stays_erased(
             f"{sample_warehouse.settings.dataset('ops')}.purged_keys"
         )
     ]
-    assert len(listed) == 6
+    assert len(listed) == 7
     for digest, salt, run_id, at in listed:
         assert re.fullmatch("[0-9a-f]{64}", digest)
         assert re.fullmatch("[0-9a-f]{32}", salt)
@@ -666,6 +687,6 @@ def test_the_command_asks_erases_builds_and_proves(
         "Cleo Marsh": {"cleo@example.com"},
         "Dan Ode": {"dan@example.com"},
     }
-    assert "6 keys were removed from the list" in said(ADA, "--allow-again")
+    assert "7 keys were removed from the list" in said(ADA, "--allow-again")
     with pytest.raises(CommandError, match="no person with that address or record was purged"):
         said(ADA, "--allow-again")

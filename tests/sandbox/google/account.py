@@ -31,6 +31,12 @@ DOCUMENT = document_of("people.v1")
 CALENDAR_DOCUMENT = document_of("calendar.v3")
 TYPES = {"string": str, "boolean": bool, "integer": int, "object": dict, "array": list}
 DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
+# An older API writes a time as RFC 3339 has it, with an offset.
+FORMATS = {
+    "google-datetime": DATETIME,
+    "date-time": re.compile(DATETIME.pattern.removesuffix("Z") + r"(Z|[+-]\d\d:\d\d)"),
+    "date": re.compile(r"\d{4}-\d\d-\d\d"),
+}
 PATHS = {
     r"/v1/people/[^/]+/connections": "ListConnectionsResponse",
     r"/v1/people:batchGet": "GetPeopleResponse",
@@ -70,7 +76,7 @@ def violations(value: Any, schema: dict[str, Any], path: str = "", document: Any
         yield f"{path}: {value} is none of {schema['enum']}"
     elif schema.get("format") == "int32" and not -(2**31) <= value < 2**31:
         yield f"{path}: {value} is no int32"
-    elif schema.get("format") in ("google-datetime", "date-time") and not DATETIME.fullmatch(value):
+    elif schema.get("format") in FORMATS and not FORMATS[schema["format"]].fullmatch(value):
         yield f"{path}: {value} is no date and time"
 
 

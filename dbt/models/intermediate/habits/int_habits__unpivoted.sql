@@ -53,6 +53,29 @@ unpivoted as (
     cross join unnest(pages.properties) as property
     where property.type in ('checkbox', 'number')
 
+),
+
+unioned as (
+
+    select * from unpivoted
+    union all
+    -- Habits that events tick have the same columns.
+    select
+        page_id,
+        data_source_id,
+        property_id,
+        period,
+        property_name,
+        property_type,
+        day_on,
+        period_start_on,
+        is_ticked,
+        amount,
+        has_uncastable_value,
+        is_deleted,
+        extracted_at
+    from {{ ref('int_calendar__habits') }}
+
 )
 
-select * from unpivoted
+select * from unioned
