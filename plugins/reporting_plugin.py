@@ -1,4 +1,5 @@
-"""The Airflow plugin: adds the report, the page of pipelines, `/reporting/health`, the address of events, and a guard that checks
+"""The Airflow plugin: adds the report, the page of pipelines, `/reporting/health`, the addresses of events and
+streams, and a guard that checks
 every request.
 
 In the scheduler it imports what tasks need.
@@ -7,7 +8,7 @@ In the scheduler it imports what tasks need.
 from airflow.plugins_manager import AirflowPlugin
 
 from reporting.orchestration import preload
-from reporting.web import events, guard, health, pipelines, site
+from reporting.web import events, guard, health, pipelines, site, stream
 
 
 class ReportingPlugin(AirflowPlugin):
@@ -19,6 +20,7 @@ class ReportingPlugin(AirflowPlugin):
         {"name": "site", "app": site.app(), "url_prefix": site.PREFIX},
         {"name": "pipelines", "app": pipelines.app(), "url_prefix": pipelines.PREFIX},
         {"name": "events", "app": events.app(), "url_prefix": events.PREFIX},
+        {"name": "stream", "app": stream.app(), "url_prefix": stream.PREFIX},
         {"name": "health", "app": health.app(), "url_prefix": health.PREFIX},
     ]
     listeners = [preload]  # noqa: RUF012

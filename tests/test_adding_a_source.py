@@ -130,6 +130,7 @@ OWN = [
     "files__battery_log",
     "files__money_lover",
     "sql__books",
+    "stream__mood",
     "stripe__charges",
     "todoist__tasks",
 ]
@@ -140,6 +141,7 @@ OWN_DAGS = {
     "raw_files__money_lover__changed",
     "raw_files__money_lover__full",
     "raw_sql__books__full",
+    "raw_stream__mood__changed",
     "raw_stripe__charges__changed",
     "raw_stripe__charges__full",
     "raw_todoist__tasks__full",
@@ -149,6 +151,8 @@ OWN_DAGS = {
 def test_a_package_of_the_owners_own_makes_its_dags_and_its_tables(made: dict[str, Any]) -> None:
     assert made["own"] == OWN
     assert set(made["dags"]) >= OWN_DAGS
+    # Nobody can be asked for everything.
+    assert "raw_stream__mood__full" not in made["dags"]
     assert {f"raw.{name}" for name in (*OWN, "sql__time_entries")} <= set(made["tables"])
     assert "is not configured, so it is not read. Run script/connect todoist." in made["doctor"]
 

@@ -80,6 +80,8 @@ CALLS = {
         "advice",
     ),
     "reporting.sources.sql.entities.SqlTable": ("name", "description", "columns", "key", "modified"),
+    "reporting.sources.stream.Property": ("kind", "description"),
+    "reporting.sources.stream.StreamTable": ("name", "description", "columns", "key", "required"),
     "reporting.settings.read_settings": ("environment",),
     "reporting.settings.Settings.dataset": ("name",),
     "reporting.warehouse.schema.drop_table": ("op", "table"),

@@ -9,6 +9,7 @@ class Entity:
     """What is read from a source into one raw table.
 
     `has_changed` says whether the source can be asked for changes only; otherwise every read is a full refresh.
+    `has_full` says whether it can be asked for everything; otherwise every read is of changes.
     `is_slow` says that it changes so seldom that one read a day is enough. `page_size` is how many records one answer of
     the source has. `needs_name` says that it is read only if a setting says what it is called in the source. `keeps_days`
     says that each full refresh is of its own day, and that the rows of other days stay as they are. `has_rejects` says that its
@@ -21,6 +22,7 @@ class Entity:
     name: str
     description: str
     has_changed: bool = True
+    has_full: bool = True
     is_slow: bool = False
     page_size: int = 100
     needs_name: bool = False
@@ -32,6 +34,11 @@ class Entity:
     def table(self) -> str:
         """The raw table's name within its dataset."""
         return f"{self.source}__{self.name}"
+
+    @property
+    def first_refresh(self) -> Literal["full", "changed"]:
+        """The refresh with which it is read first, and then as a whole if it can be."""
+        return "full" if self.has_full else "changed"
 
     @property
     def connection(self) -> str:

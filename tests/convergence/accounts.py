@@ -23,6 +23,7 @@ from reporting.sources.hubspot.entities import HUBSPOT_OBJECTS, OPTIONAL_OBJECTS
 from reporting.sources.notion import client as notion_client
 from reporting.sources.notion import reader as notion
 from reporting.sources.notion.entities import NOTION
+from sandbox.events import Change
 from sandbox.google.calendar_sample import CALENDARS
 from sandbox.serving import fake_api
 from tests.support.calendar_account import ENTITIES as CALENDAR
@@ -71,6 +72,8 @@ class Account:
     lists: ClassVar[str]
     # The table that can be read by a window.
     windowed: ClassVar[str | None] = None
+    # Whether the source sends events, by the name of its sender.
+    ringing: ClassVar[str | None] = None
     # How long a change may stay unseen, in seconds.
     delay: ClassVar[float] = 0.0
 
@@ -79,6 +82,8 @@ class Account:
         self.http = client(served, timeout=120)
         self.gone: set[tuple[str, str]] = set()
         self.count = 0
+        # What an event has not told yet.
+        self.happened: list[Change] = []
 
     def close(self) -> None:
         self.http.close()
@@ -95,7 +100,7 @@ class Account:
         self.unlimited()
         # At the beginning of a minute, which is all that Notion tells of a time.
         self.pass_time(60 - self.now().second)
-        self.gone, self.count = set(), 0
+        self.gone, self.count, self.happened = set(), 0, []
 
     def pass_time(self, seconds: float) -> None:
         self.control("clock", {"seconds": seconds})
@@ -125,7 +130,26 @@ class Account:
         getattr(self, name)(number)
         self.control("faults/held", {"held": False})
         for each, keys in before.items():
-            self.gone |= {(each, key) for key in keys - set(self.living(each))}
+            after = set(self.living(each))
+            self.gone |= {(each, key) for key in keys - after}
+            self._note(each, keys, after)
+
+    def _note(self, table: str, before: set[str], after: set[str]) -> None:
+        """Note what the source would send events of. What is still there may have changed."""
+        if self.ringing is None:
+            return
+        for kind, keys in (
+            ("created", after - before),
+            ("deleted", before - after),
+            ("changed", after & before),
+        ):
+            for key in sorted(keys)[:1] if kind == "changed" else sorted(keys):
+                if change := self.told(table, kind, key):
+                    self.happened.append(change)
+
+    def told(self, table: str, kind: str, key: str) -> Change | None:
+        """How the source tells of a change; None if it does not."""
+        return None
 
     def text(self) -> str:
         self.count += 1
@@ -170,6 +194,7 @@ class Workspace(Account):
     entities: ClassVar[dict[str, Entity]] = {NOTION[0].table: NOTION[0]}
     windowed = NOTION[0].table
     lists = "query$"
+    ringing = "notion"
 
     def __init__(self, served: Served) -> None:
         super().__init__(served)
@@ -179,6 +204,9 @@ class Workspace(Account):
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
         return self.http.request(method, f"/v1/{path}", json=body or None).raise_for_status().json()
+
+    def told(self, table: str, kind: str, key: str) -> Change | None:
+        return Change(kind, key, self.key, self.now())
 
     def truth(self) -> dict[str, Any]:
         return {each["id"]: each for each in self.control(f"truth/{self.key}", method="GET")}
@@ -284,6 +312,7 @@ class Crm(Account):
     }
     windowed = CRM["contacts"].table
     lists = "(/search|/crm/objects/[^/]+/[a-z]+)$"
+    ringing = "hubspot"
 
     def __init__(self, served: Served) -> None:
         super().__init__(served)
@@ -292,6 +321,16 @@ class Crm(Account):
     def close(self) -> None:
         self.portal.close()
         super().close()
+
+    def told(self, table: str, kind: str, key: str) -> Change | None:
+        if CRM["associations"].table == table:
+            is_told = kind != "changed" and key.startswith("contacts:")
+            return (
+                Change("associated", key.partition(":")[2].partition(">")[0], "contact", self.now())
+                if is_told
+                else None
+            )
+        return Change(kind, key, "contact", self.now())
 
     def truth(self) -> dict[str, dict[str, Any]]:
         return self.portal.truth("contacts")

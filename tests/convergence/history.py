@@ -23,6 +23,7 @@ from reporting.sources.http import Policy
 from reporting.window import Window
 from tests.convergence.accounts import Account
 from tests.convergence.jobs import Jobs
+from tests.convergence.ringing import Ringing
 from tests.support.syncs import Syncs
 
 # Gives up soon, so that a fault may also fail a run.
@@ -95,6 +96,10 @@ class World(Pipeline):
         # When each row was read last, of what was loaded to the end.
         self._read_at: dict[str, dict[str, datetime]] = {table: {} for table in self.accounts}
         self.figures: Counter[str] = Counter()
+        account = accounts[0]
+        self._ringing = (
+            Ringing(account.ringing, account.entities, account.now, self.figures) if account.ringing else None
+        )
         tables = [f"{settings.dataset('raw')}.{table}" for table in self.accounts]
         for name in (
             *tables,
@@ -109,6 +114,18 @@ class World(Pipeline):
 
     def wait(self, minutes: float) -> None:
         self.account.pass_time(minutes * 60)
+
+    def ring(self, seed: int, minutes: float, crash: str | None = None) -> None:
+        """The source's events arrive, as far as they do, and what they trigger is run after a debounce."""
+        if self._ringing is None:
+            return
+        self._ringing.happened(self.account.happened)
+        self.account.happened = []
+        self.account.pass_time(minutes * 60)
+        triggered = self._ringing.deliver(self.account.now(), seed)
+        for number, (table, refresh) in enumerate(dict.fromkeys(triggered)):
+            self.figures["runs by events"] += 1
+            self.run(cast(Refresh, refresh), table, crash=None if number else crash)
 
     def limit(self, number: int) -> None:
         self.account.limit(number)

@@ -60,6 +60,10 @@ class Histories(RuleBasedStateMachine):
     def wait(self, minutes: float) -> None:
         self.world.wait(minutes)
 
+    @rule(seed=numbers, minutes=st.sampled_from([1, 5, 60]), crash=st.none() | st.sampled_from(CRASHES))
+    def ring(self, seed: int, minutes: float, crash: str | None) -> None:
+        self.world.ring(seed, minutes, crash)
+
     @rule(number=numbers)
     def limit(self, number: int) -> None:
         self.world.limit(number)

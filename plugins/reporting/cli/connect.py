@@ -6,6 +6,7 @@ Examples:
 
     script/connect notion
     script/connect notion --webhook    so that Notion says when something changes
+    script/connect stream mood         makes the token of a stream of your own
     script/connect bigquery
 """
 
@@ -46,17 +47,24 @@ def main(
             help=", ".join(CONNECTED),
         ),
     ],
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="with stream: the stream", show_default=False)
+    ] = None,
     webhook: Annotated[
         bool, typer.Option("--webhook", help="take the events that the source sends when something changes")
     ] = False,
-    forget: Annotated[bool, typer.Option("--forget", help="with --webhook: take them no more")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="with --webhook: take them no more; with stream: revoke tokens")
+    ] = False,
     data: Data = LOCAL,
 ) -> int:
     """Connect one source or the warehouse."""
     console = Console(highlight=False)
     path = configuration.owner_file()
-    if (webhook and what not in SOURCES) or (forget and not webhook):
-        raise CommandError("--webhook is for a source, and --forget goes with it.")
+    if what in SOURCES and not SOURCES[what].has_secret:
+        return enrolment.stream(console, data, SOURCES[what], name, forget)
+    if (webhook and what not in SOURCES) or (forget and not webhook) or name:
+        raise CommandError("--webhook is for a source, --forget goes with it, and only a stream has a name.")
     try:
         if forget:
             enrolment.forget(console, data, SOURCES[what])

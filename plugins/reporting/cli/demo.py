@@ -82,7 +82,7 @@ def main(
             demo.client,
             demo.settings,
             console,
-            [str(DagId("raw", entity.source, entity.name, "full")) for entity in ENTITIES],
+            [str(DagId("raw", entity.source, entity.name, entity.first_refresh)) for entity in ENTITIES],
             full_build=False,
             upkeep=syncs.DAILY,
             seconds=PATIENCE_SECONDS,

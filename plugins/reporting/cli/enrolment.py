@@ -1,4 +1,4 @@
-"""Enrols the webhook of a source for `script/connect`: its key comes from the source itself, or from the owner."""
+"""Enrols webhooks and makes the tokens of streams for `script/connect`."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.fernet import MultiFernet
 from rich.console import Console
 
-from reporting.deploy import configuration, event_store, metadata, production
+from reporting.deploy import configuration, event_store, metadata, production, stream_store
 from reporting.deploy.errors import CommandError
 from reporting.sources.base import Source
 
@@ -50,6 +50,29 @@ def enrol(
         console.print("Paste the key with which it signs them: of a HubSpot app, its client secret.")
         configuration.write_owner_file(path, {variable_of(source): ask_secret()})
         console.print(f"Stored in {path}. It counts after the next start.", soft_wrap=True, markup=False)
+
+
+def stream(console: Console, data: Path, source: Source, name: str | None, is_revoked: bool) -> int:
+    """Make a token for a stream and show it, or revoke all of its tokens. Raises `CommandError`."""
+    names = [each.name for each in source.entities]
+    if name not in names:
+        known = f"Use one of {', '.join(names)}." if names else "None is declared; docs/events.md says how."
+        raise CommandError(f"'{name or ''}' is no stream. {known}")
+    variables = configuration.read_owner_file(configuration.owner_file()) | dict(os.environ)
+    with event_store.connected(metadata.address_of(data, variables)) as connection:
+        if is_revoked:
+            count = stream_store.revoke(connection, name)
+            console.print(f"{count} tokens of {name} are revoked, within five seconds.")
+            return 0
+        token = stream_store.make_token(connection, name, datetime.now(UTC))
+    base = variables.get(production.BASE_URL, "").rstrip("/") or "http://127.0.0.1:8080"
+    console.print(
+        f"Token of {name}, which is shown only now:\n\n    {token}\n\nPush records with it:\n\n"
+        f"    curl {base}/reporting/stream/{name} -H 'Authorization: Bearer {token}' -d '{{...}}'",
+        soft_wrap=True,
+        markup=False,
+    )
+    return 0
 
 
 def variable_of(source: Source) -> str:

@@ -39,6 +39,7 @@ from reporting.sources.registry import OWN as OWN_TABLES
 from reporting.sources.rest.declare import RestEntity
 from reporting.sources.shapes import repaired
 from reporting.sources.sql.entities import SqlTable
+from reporting.sources.stream.declare import StreamTable
 
 # Own revisions have numbers of their own, which those of an upgrade cannot meet.
 OWN = "own_"
@@ -134,10 +135,10 @@ def _add_listed(console: Console, places: Places, name: str) -> None:
         entity = entity_named(name)
     except LookupError as error:
         raise CommandError(f"{error.args[0]} Add it to the entities of its source first.") from None
-    if not isinstance(entity, SqlTable | SheetTab | RestEntity | FileTable):
+    if not isinstance(entity, SqlTable | SheetTab | RestEntity | FileTable | StreamTable):
         raise CommandError(f"the files of {entity.table} are written by hand; they come with the project.")
     columns, is_castable = scaffold.staging_columns(
-        entity.staged if isinstance(entity, FileTable) else entity.columns
+        entity.staged if isinstance(entity, FileTable | StreamTable) else entity.columns
     )
     is_own = entity.table in OWN_TABLES
     folder = places.staging / ("own" if is_own else entity.source)
@@ -258,7 +259,7 @@ def _replace(path: Path, text: str) -> None:
 def _say_next(console: Console, entity: Entity) -> None:
     console.print(
         f"\n{entity.table} is ready. script/server and script/sync apply the revision and read it (so does the DAG "
-        f"ops_warehouse__schema__upgrade, then raw_{entity.source}__{entity.name}__full). Mend the descriptions in "
+        f"ops_warehouse__schema__upgrade, then raw_{entity.source}__{entity.name}__{entity.first_refresh}). Mend the descriptions in "
         f"_{entity.source}__{entity.name}__models.yml, and commit the files: an upgrade takes only what is committed.",
         markup=False,
         soft_wrap=True,

@@ -34,7 +34,7 @@ from reporting.monitoring.runs import DAG as RUNS
 from reporting.naming import DagId
 from reporting.reports.site import FIRST, Site
 from reporting.settings import SWITCHED_OFF, Settings
-from reporting.sources.registry import ENTITIES
+from reporting.sources.registry import ENTITIES, SOURCES
 from reporting.transform import builds
 
 FULL_REFRESH_INTERVAL = timedelta(hours=20)
@@ -98,7 +98,8 @@ def configured_entities(variables: Mapping[str, str]) -> list[Entity]:
     configured = [
         entity
         for entity in ENTITIES
-        if configuration.is_set(f"AIRFLOW_CONN_{entity.connection.upper()}", variables)
+        if not SOURCES[entity.source].has_secret
+        or configuration.is_set(f"AIRFLOW_CONN_{entity.connection.upper()}", variables)
     ]
     if not configured:
         raise CommandError(
@@ -125,6 +126,8 @@ def due_dag(client: bigquery.Client, settings: Settings, entity: Entity, full: b
 
     An entity that can only be read by full refreshes is read by one each time, and one that seldom changes once a day.
     """
+    if not entity.has_full:
+        return str(DagId("raw", entity.source, entity.name, "changed"))
     full_refresh = states.read(client, settings, entity).full_refresh
     is_due = full_refresh is None or (
         datetime.now(UTC) - full_refresh.started_at >= FULL_REFRESH_INTERVAL

@@ -35,8 +35,10 @@ def check_sources(variables: Mapping[str, str]) -> Iterator[Finding]:
     """Check each configured source, and report packages of sources that cannot be imported."""
     for package, error in BROKEN.items():
         yield Finding(f"sources/{package}", False, f"cannot be imported ({error}), so it is not read.")
-    if not any(variables.get(variable_of(source)) for source in SOURCES.values()):
-        advice = " ".join(dict.fromkeys(source.advice for source in SOURCES.values()))
+    pulled = [source for source in SOURCES.values() if source.has_secret]
+    has_streams = any(source.entities for source in SOURCES.values() if not source.has_secret)
+    if not has_streams and not any(variables.get(variable_of(source)) for source in pulled):
+        advice = " ".join(dict.fromkeys(source.advice for source in pulled))
         yield Finding("sources", False, f"none is configured, so nothing is read. {advice}")
         return
     for source in SOURCES.values():
@@ -45,6 +47,9 @@ def check_sources(variables: Mapping[str, str]) -> Iterator[Finding]:
 
 def check_source(source: Source, variables: Mapping[str, str]) -> Iterator[Finding]:
     """Check the connection of one source and the entities that are read with it."""
+    if not source.has_secret:
+        yield from source.checks.check(read_settings(variables), "", None)
+        return
     connection = variables.get(variable_of(source))
     if not connection:
         yield Finding(source.title, True, f"is not configured, so it is not read. {source.advice}", "note")

@@ -30,7 +30,7 @@ ENROLMENT = timedelta(minutes=10)
 MOST_ROWS = 500
 
 
-class _Time(sa.TypeDecorator[datetime]):
+class Time(sa.TypeDecorator[datetime]):
     """A time of UTC, which is stored without saying so: SQLite has no times with a zone."""
 
     impl = sa.DateTime
@@ -43,28 +43,28 @@ class _Time(sa.TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-_METADATA = sa.MetaData()
+METADATA = sa.MetaData()
 EVENTS = sa.Table(
     "reporting_events",
-    _METADATA,
+    METADATA,
     sa.Column("source", sa.String(100), primary_key=True),
     sa.Column("key", sa.String(100), primary_key=True),
     sa.Column("type", sa.String(100), nullable=False),
     sa.Column("object_id", sa.String(100)),
-    sa.Column("occurred_at", _Time()),
-    sa.Column("received_at", _Time(), nullable=False, index=True),
+    sa.Column("occurred_at", Time()),
+    sa.Column("received_at", Time(), nullable=False, index=True),
 )
 SENDERS = sa.Table(
     "reporting_event_senders",
-    _METADATA,
+    METADATA,
     sa.Column("source", sa.String(100), primary_key=True),
     sa.Column("noted_count", sa.BigInteger(), nullable=False, default=0),
     sa.Column("refused_count", sa.BigInteger(), nullable=False, default=0),
-    sa.Column("last_noted_at", _Time()),
-    sa.Column("last_refused_at", _Time()),
+    sa.Column("last_noted_at", Time()),
+    sa.Column("last_refused_at", Time()),
     sa.Column("key", sa.Text()),
     sa.Column("pending_key", sa.Text()),
-    sa.Column("open_until", _Time()),
+    sa.Column("open_until", Time()),
 )
 TABLES = (EVENTS, SENDERS)
 
@@ -91,7 +91,7 @@ class Sender:
 
 def create(engine: sa.Engine) -> None:
     """Create the tables that are not there."""
-    _METADATA.create_all(engine)
+    METADATA.create_all(engine)
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def note(
     ]
     new: list[tuple[str, Event]] = []
     for begin in range(0, len(rows), MOST_ROWS):
-        statement = _insert(connection, EVENTS).values(rows[begin : begin + MOST_ROWS])
+        statement = insert(connection, EVENTS).values(rows[begin : begin + MOST_ROWS])
         kept = statement.on_conflict_do_nothing().returning(EVENTS.c.source, EVENTS.c.key)
         new += [known[row.source, row.key] for row in connection.execute(kept)]
     return new
@@ -245,11 +245,11 @@ def _plain(value: str | None, cipher: MultiFernet | None) -> str | None:
 
 
 def _ensure(connection: sa.Connection, source: str) -> None:
-    row = _insert(connection, SENDERS).values(source=source, noted_count=0, refused_count=0)
+    row = insert(connection, SENDERS).values(source=source, noted_count=0, refused_count=0)
     connection.execute(row.on_conflict_do_nothing())
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+def insert(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT that may say what becomes of rows that are there already."""
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 

@@ -214,7 +214,7 @@ def require_warehouse(variables: Mapping[str, str]) -> None:
 
 
 def _first_dags() -> list[str]:
-    return [str(DagId("raw", entity.source, entity.name, "full")) for entity in ENTITIES]
+    return [str(DagId("raw", entity.source, entity.name, entity.first_refresh)) for entity in ENTITIES]
 
 
 def default_state(name: str) -> Path:

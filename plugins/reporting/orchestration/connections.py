@@ -54,6 +54,8 @@ def reader(settings: Settings, entity: Entity) -> Reader:
 
     Raises `NotConfiguredError`, and `NotReadError` if the entity is switched off.
     """
+    if not SOURCES[entity.source].has_secret:
+        return open_reader(settings, entity, "")
     connection = find(entity.connection)
     secret = _secret(connection) if connection else None
     if connection is None or not secret:

@@ -61,6 +61,21 @@ def record(
     raise AssertionError
 
 
+def ring(entity: Entity, debounce: timedelta, now: datetime | None = None) -> None:
+    """Trigger the DAG that reads what was pushed to an entity, unless a run waits already."""
+    from airflow.exceptions import DagRunAlreadyExists
+    from airflow.utils.session import create_session
+    from sqlalchemy.exc import IntegrityError
+
+    dag_id = str(DagId("raw", entity.source, entity.name, "changed"))
+    try:
+        with create_session(scoped=False) as session:
+            _trigger(session, dag_id, False, debounce, now or datetime.now(UTC))
+    except (IntegrityError, DagRunAlreadyExists):
+        # Another server has triggered it at the same moment.
+        return
+
+
 def wanted(notes: Iterable[tuple[str, Event]], entities: Iterable[Entity]) -> list[tuple[str, bool]]:
     """The DAGs that read what events are about, each once, and whether it is a full refresh."""
     known = {(each.source, each.name): each for each in entities}

@@ -16,7 +16,7 @@ import secrets
 import sys
 from typing import Any
 
-from reporting.deploy import event_store, sign_in
+from reporting.deploy import sign_in, stream_store
 from reporting.monitoring import alerts
 from reporting.settings import ADMIN_PASSWORD
 
@@ -65,7 +65,7 @@ def _migrate() -> None:
     # to migrate and would never do them.
     db.add_default_pool_if_not_exists()
     db.synchronize_log_template()
-    event_store.create(settings.get_engine())  # type: ignore[no-untyped-call]
+    stream_store.create(settings.get_engine())  # type: ignore[no-untyped-call]
     sessions, flask_app = _get_flask_db(settings.SQL_ALCHEMY_CONN)  # type: ignore[no-untyped-call]
     with flask_app.app_context():
         sessions.create_all()

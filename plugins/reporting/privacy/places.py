@@ -7,7 +7,11 @@ from reporting.backup.copies import Copy
 from reporting.ingest.landing import Landing
 from reporting.ingest.suppression import Matcher, Suppression
 from reporting.sources.registry import entity_named
+from reporting.sources.stream import SOURCE
+from reporting.sources.stream.inbox import INBOX
 
+# What was pushed lies in the inbox before it is read.
+STREAM = SOURCE.name
 # These tables hold keys of runs and of who was erased, and nobody's data.
 NOT_SEARCHED = (REVISIONS, PURGED)
 
@@ -16,7 +20,8 @@ def landings(landing: Landing, matcher: Matcher) -> Iterator[tuple[str, str, Sup
     """Source and entity of each run that left something, what takes out of its pages who is erased, and the run's id."""
     for source, entity in landing.entities():
         try:
-            suppression = Suppression(entity_named(f"{source}__{entity}"), matcher)
+            table = f"{STREAM if source == INBOX else source}__{entity}"
+            suppression = Suppression(entity_named(table), matcher)
         except LookupError:
             # A folder of somebody else's in the same bucket.
             continue

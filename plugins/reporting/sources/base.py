@@ -317,6 +317,7 @@ class Source:
     `needs` says what its Airflow connection must contain, and `advice` how to get that. `when_stale` says what to check if the
     source is not read any more.
     `is_login` says that the secret comes from a login with Google (an authorized user), and is not a token to paste.
+    `has_secret` says that it is read with the secret of a connection; otherwise there is none, and others push its records.
     `property_of` returns the id and the description of a property in the result of a reader's `describe`; None if the API
     alone defines the properties and the owner cannot change them.
     """
@@ -329,6 +330,7 @@ class Source:
     advice: str
     when_stale: str
     is_login: bool = False
+    has_secret: bool = True
     property_of: Callable[[str, Any], tuple[str, DescribedProperty]] | None = None
 
     @property

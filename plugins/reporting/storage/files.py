@@ -60,6 +60,20 @@ def put_whole(files: Any, file: Path, path: str, mode: int | None = None) -> Non
     _appear(files, path, put)
 
 
+def settle(files: Any, folder: str) -> None:
+    """Have the files in a folder, and the names of the two folders above them, written to the disk itself, so that they outlast a
+    loss of power. A bucket does so before it answers."""
+    if not is_on_disk(files):
+        return
+    paths = [*files.ls(folder, detail=False), folder, *map(str, list(Path(folder).parents)[:2])]
+    for path in paths:
+        opened = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
 def _appear(files: Any, path: str, write: Callable[[str], None]) -> None:
     if _is_google(files):
         # A bucket shows an object only when the upload is complete.

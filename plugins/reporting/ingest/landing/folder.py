@@ -15,7 +15,7 @@ from reporting.ingest.landing.manifest import MANIFEST, Manifest, begun_at
 from reporting.ingest.landing.writing import LandingWriter, Parts
 from reporting.settings import Settings
 from reporting.sources.base import Page
-from reporting.storage.files import open_folder, write_whole
+from reporting.storage.files import open_folder, settle, write_whole
 
 # A part of a path that leads nowhere else.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}")
@@ -69,6 +69,10 @@ class Landing:
                 raise_if_full(error, self._path(folder))
                 raise
         return writer
+
+    def settle(self, folder: str) -> None:
+        """Return when a landing would outlast a loss of power."""
+        settle(self._files, self._path(folder))
 
     def discard(self, before: datetime) -> int:
         """Remove the landings of runs that began before that time, and return how many.

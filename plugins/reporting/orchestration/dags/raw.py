@@ -19,8 +19,9 @@ WINDOWS = " With the parameters `since` and `until` it reads changes between the
 
 
 def raw_dags(entity: Entity) -> dict[str, DAG]:
-    """The two DAGs of an entity by id; only the full refresh if the source cannot tell what changed."""
-    refreshes: tuple[Refresh, ...] = ("full", "changed") if entity.has_changed else ("full",)
+    """The two DAGs of an entity by id; only one if the source cannot tell what changed, or everything."""
+    refreshes: list[Refresh] = ["full"] if entity.has_full else []
+    refreshes += ["changed"] if entity.has_changed else []
     made = [_raw_dag(entity, refresh) for refresh in refreshes]
     return {dag.dag_id: dag for dag in made}
 
