@@ -84,7 +84,7 @@ def main(
     """Write what is not there yet, and say what to do next."""
     if what is None or what == "notion" or ("__" in what and not names):
         return new_entity.main(what, " ".join(names or []) or None, called, join, root)
-    if what == "hubspot":
+    if what == "hubspot" and recorded is None:
         return new_object.main(names or [], called, root)
     if "__" in what:
         return new_revision.main(parsed(what), names or [], data, root / "migrations")

@@ -106,7 +106,7 @@ def test_what_gets_no_column_is_said(tmp_path: Path) -> None:
     landing = Landing(str(tmp_path))
     for entity, name, said in (
         (NOTION[0], "Meditate", "the columns of notion__daily_habits are not properties"),
-        (HUBSPOT[-1], "label", "the columns of hubspot__associations are not properties"),
+        (HUBSPOT[-1], "label", "the columns of hubspot__list_memberships are not properties"),
         (DEALS, "amount", "hubspot__deals has a column 'amount' already"),
         (DEALS, "archived", "hubspot__deals has a column 'archived' already"),
         (DEALS, "x'; DROP", "is no internal name"),

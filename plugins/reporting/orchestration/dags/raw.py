@@ -27,11 +27,9 @@ def raw_dags(entity: Entity) -> dict[str, DAG]:
 
 
 def _raw_dag(entity: Entity, refresh: Refresh) -> DAG:
-    what = (
-        "everything, and marks records that are gone"
-        if refresh == "full"
-        else "what changed since the last complete run"
-    )
+    what = "what changed since the last complete run"
+    if refresh == "full":
+        what = "everything" if entity.is_history else "everything, and marks records that are gone"
     # An entity without an incremental refresh is fully refreshed as often as others are read, unless it seldom changes.
     pace: Refresh = refresh if entity.has_changed or entity.is_slow else "changed"
     changed = AssetAlias(name=f"changed.{entity.table}")
