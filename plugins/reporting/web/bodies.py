@@ -35,9 +35,7 @@ class Bodies:
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body of a request. Raises `RefusedError`."""
-        if any(
-            int(each) > MOST_BYTES for each in headers_of(scope).get("content-length", ()) if each.isdigit()
-        ):
+        if any(map(_says_too_long, headers_of(scope).get("content-length", ()))):
             raise _too_long()
         parts: list[bytes] = []
         held = 0
@@ -90,3 +88,9 @@ async def answer(send: Send, status: int, content: Mapping[str, Any], again: int
 
 def _too_long() -> RefusedError:
     return RefusedError(413, f"A body has at most {MOST_BYTES} bytes.")
+
+
+def _says_too_long(length: str) -> bool:
+    # A header of thousands of digits, or of digits of another script, is no number for `int`.
+    digits = length.lstrip("0")
+    return length.isascii() and length.isdigit() and (len(digits) > 18 or int(digits or "0") > MOST_BYTES)

@@ -158,7 +158,7 @@ def exchange(desk: Desk, headers: dict[str, str], receive: Callable[[], Any]) ->
     async def send(message: Message) -> None:
         sent.append(message)
 
-    given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    given = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
     scope = {
         "type": "http",
         "method": "POST",
@@ -178,11 +178,14 @@ def test_a_huge_body_is_refused_before_it_is_read(desk: Desk) -> None:
         asked += 1
         return {"type": "http.request", "body": b"x" * 2**16, "more_body": True}
 
-    sent = exchange(desk, {"content-length": str(2**20 + 1)}, receive)
-    assert (sent[0]["status"], asked) == (413, 0)
+    for length in (str(2**20 + 1), f"000{2**20 + 1}", "9" * 5000):
+        sent = exchange(desk, {"content-length": length}, receive)
+        assert (sent[0]["status"], asked) == (413, 0)
     # One that does not say how long it is.
     sent = exchange(desk, {"transfer-encoding": "chunked"}, receive)
     assert (sent[0]["status"], asked) == (413, 2**20 // 2**16 + 1)
+    # A digit that is none of Latin.
+    assert exchange(desk, {"content-length": "\N{SUPERSCRIPT TWO}"}, receive)[0]["status"] == 413
     body = b"x" * 2**20
     assert desk.send("notion", body, notion_headers(body, "another"))[0] == 401
 
