@@ -13,8 +13,8 @@ from reporting.web.guard import Message, Receive, Scope, Send
 MOST_BYTES = 2**20
 # HubSpot itself gives up after five seconds.
 SECONDS = 5.0
-# What all bodies that are being read may hold at a time.
-MOST_BYTES_TOGETHER = 8 * 2**20
+# What all bodies that one address reads may hold at a time.
+MOST_BYTES_TOGETHER = 4 * 2**20
 AGAIN_SECONDS = 10
 
 

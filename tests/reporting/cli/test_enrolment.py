@@ -4,7 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -106,8 +106,6 @@ def test_an_enrolment_that_is_ended_is_closed(
 
 
 def test_nothing_came_within_ten_minutes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from datetime import timedelta
-
     monkeypatch.setattr(event_store, "ENROLMENT", timedelta(0))
     with pytest.raises(CommandError, match="sent nothing within ten minutes"):
         connected(data)

@@ -26,9 +26,11 @@ from reporting.deploy import event_store, stream_store
 from reporting.deploy.errors import CommandError
 from reporting.ingest import inbox, states
 from reporting.ingest.landing import Landing
+from reporting.ingest.suppression import Matcher
+from reporting.privacy import places
 from reporting.settings import ROOT, Settings, read_settings
 from reporting.sources import registry
-from reporting.sources.base import Record
+from reporting.sources.base import Page, Record
 from reporting.sources.registry import SOURCES
 from reporting.sources.stream import DeclarationError, Property, StreamTable, reader
 from reporting.sources.stream.inbox import Inbox
@@ -367,6 +369,20 @@ def test_what_was_loaded_is_removed_after_a_week(desk: Desk) -> None:
     assert len(list(opened.read(None))) == 3
     assert len(list(opened.read(now))) == 1
     assert len(desk.requests()) == 2
+
+
+def test_a_purge_looks_into_the_inbox(declared: None, desk: Desk) -> None:
+    desk.push([DAY, DAY | {"day": "2026-11-29"}])
+    [(source, entity, suppression, run_id)] = places.landings(desk.landing, Matcher([]))
+    folder = desk.landing.folder(source, entity, run_id)
+    assert (source, desk.landing.erase(folder, suppression.page)) == ("inbox", 0)
+    # The first record is somebody's who is erased; the other one stays, although nothing was loaded yet.
+    one = desk.landing.erase(
+        folder, lambda page: page if page.records[0].id != "2026-11-30" else Page(page.requested_at)
+    )
+    assert one == 1
+    [[left]] = desk.requests()
+    assert left["id"] == "2026-11-29"
 
 
 def test_the_command_makes_a_token_that_it_shows_once(
