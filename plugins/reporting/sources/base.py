@@ -312,7 +312,8 @@ class Source:
     - `rows` with the functions of `Rows`;
     - `checks` with `check(settings, token, host)`, which yields a `Finding` for each check of `script/doctor`. It may have
       `STEPS`, a text that `script/connect` shows first, and `connect(dialogue, settings, token, host)`, which asks the owner
-      and returns settings.
+      and returns settings. That of a source with a login of its own has `connect`, and `login(variables)`, which returns the
+      APIs of Google that the login is for.
 
     `needs` says what its Airflow connection must contain, and `advice` how to get that. `when_stale` says what to check if the
     source is not read any more.

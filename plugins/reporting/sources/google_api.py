@@ -154,7 +154,8 @@ def authorized_user(extra: Mapping[str, Any]) -> JsonObject | None:
                 # Not the error itself, which may hold the file.
                 why = error.strerror if isinstance(error, OSError) else "it is no text"
                 raise AccessDeniedError(
-                    f"the file that the connection 'google' names as {name} cannot be read ({why}). Run {LOGIN}."
+                    f"the file that a connection to Google names as {name} cannot be read ({why}). Run {LOGIN}, or correct "
+                    "the name."
                 ) from None
         user = _body(value) if isinstance(value, str | bytes) else value
         if isinstance(user, dict) and user.get("refresh_token"):
