@@ -14,7 +14,7 @@ from reporting.ingest.landing import writing
 from reporting.local.serving import Served
 from reporting.sources.base import Reader
 from reporting.sources.google_calendar import api as calendar_api
-from reporting.sources.google_calendar import events as calendar_events
+from reporting.sources.google_calendar import event_reader as calendar_events
 from reporting.sources.google_contacts import lists
 from reporting.sources.http import Policy
 from reporting.sources.hubspot import associations, history, objects

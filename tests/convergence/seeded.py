@@ -300,7 +300,7 @@ SEEDED_BUGS = (
         "google_calendar",
         (
             Change(
-                "sources/google_calendar/events.py",
+                "sources/google_calendar/event_reader.py",
                 "        if horizon != self._horizon:",
                 "        if horizon is None:",
             ),

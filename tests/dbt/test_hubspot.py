@@ -452,7 +452,7 @@ def story(sample_warehouse: Crm) -> Story:
     raw = crm()
     sample_warehouse.hold(raw)
     # Of the views and seeds, which the first build in a warehouse makes, those that the marts below read.
-    sample_warehouse.dbt("@source:hubspot,tag:staging", "+habit_metrics,tag:staging")
+    sample_warehouse.dbt("@source:hubspot,tag:staging", "+habit_metrics,tag:staging", "+int_calendar__events")
     first = sample_warehouse.build("source:hubspot")
     again = sample_warehouse.build("source:hubspot.deals", "source:hubspot.contacts", layers=("marts",))
 

@@ -11,7 +11,7 @@ from reporting.entity import Entity
 from reporting.sources.base import Reader
 from reporting.sources.google_calendar.api import Account as Source
 from reporting.sources.google_calendar.entities import GOOGLE_CALENDAR
-from reporting.sources.google_calendar.events import EventsReader, horizon_of
+from reporting.sources.google_calendar.event_reader import EventsReader, horizon_of
 from reporting.sources.google_calendar.reader import CalendarsReader
 from reporting.sources.google_calendar.records import key_of, parts_of
 from reporting.sources.http import Policy

@@ -56,7 +56,11 @@ def stream(console: Console, data: Path, source: Source, name: str | None, is_re
     """Make a token for a stream and show it, or revoke all of its tokens. Raises `CommandError`."""
     names = [each.name for each in source.entities]
     if name not in names:
-        known = f"Use one of {', '.join(names)}." if names else "None is declared; docs/events.md says how."
+        known = (
+            f"Use one of {', '.join(names)}."
+            if names
+            else "None is declared; docs/guides/events.md says how."
+        )
         raise CommandError(f"'{name or ''}' is no stream. {known}")
     variables = configuration.read_owner_file(configuration.owner_file()) | dict(os.environ)
     with event_store.connected(metadata.address_of(data, variables)) as connection:

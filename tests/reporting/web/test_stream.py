@@ -406,8 +406,8 @@ def test_the_command_makes_a_token_that_it_shows_once(
 
 
 def test_the_documents_example_works(desk: Desk) -> None:
-    """The command as it stands in docs/events.md, with another server and token."""
-    text = (ROOT / "docs" / "events.md").read_text()
+    """The command as it stands in docs/guides/events.md, with another server and token."""
+    text = (ROOT / "docs" / "guides" / "events.md").read_text()
     found = re.search(r"^    (curl (?:.*\\\n)*.*)$", text, re.MULTILINE)
     assert found is not None
     assert shutil.which("curl")

@@ -9,7 +9,7 @@ from reporting.settings import Settings
 from reporting.sources.base import Page, Reader, Record, missing
 from reporting.sources.google_api import JsonObject
 from reporting.sources.google_calendar.api import Account
-from reporting.sources.google_calendar.events import EventsReader
+from reporting.sources.google_calendar.event_reader import EventsReader
 from reporting.sources.google_calendar.records import content_hash
 from reporting.sources.shapes import record_of
 

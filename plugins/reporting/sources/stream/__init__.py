@@ -1,6 +1,6 @@
 """Records that other programs push: `POST /reporting/stream/ENTITY`, one raw table per declared entity.
 
-The project declares none of it. A package in `sources/own` does, in a few lines: docs/events.md has one.
+The project declares none of it. A package in `sources/own` does, in a few lines: docs/guides/events.md has one.
 """
 
 from reporting.entity import Property
@@ -16,6 +16,6 @@ SOURCE = Source(
     entities=(),
     has_secret=False,
     needs="nothing",
-    advice="docs/events.md says how a stream is declared, and script/connect stream NAME makes its token.",
+    advice="docs/guides/events.md says how a stream is declared, and script/connect stream NAME makes its token.",
     when_stale="whether the scheduler runs",
 )
