@@ -67,7 +67,7 @@ def syncs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Calendars:
     # A handful of instances is enough.
-    monkeypatch.setattr(events, "MONTHS_AHEAD", 2)
+    monkeypatch.setattr(event_reader, "MONTHS_AHEAD", 2)
     made = Calendars(*current_warehouse, Landing(str(tmp_path / "landing")))
     made.forget(EVENTS, CALENDARS)
     made.account = account
