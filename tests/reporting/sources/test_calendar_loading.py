@@ -13,6 +13,7 @@ from reporting.ingest.load import TombstoneGuardError
 from reporting.ingest.sync_log import Counts
 from reporting.ingest.verify import verify
 from reporting.settings import Settings
+from reporting.sources.google_calendar import event_reader
 from tests.support.calendar_account import (
     ENTITIES,
     FAMILY,
