@@ -389,7 +389,7 @@ def test_a_person_is_erased_and_stays_erased(
     keys = purge.begun(
         sample_warehouse.client, sample_warehouse.settings, sample_warehouse.backups, ["hubspot:101"]
     )
-    assert len(keys) == 6
+    assert len(keys) == 7
     purge.allow_again(sample_warehouse.client, sample_warehouse.settings, sample_warehouse.backups, keys)
     assert not purged.read(sample_warehouse.client, sample_warehouse.settings)
     assert not sample_warehouse.backups.purged_keys()
