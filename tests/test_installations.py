@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from reporting.local.serving import free_port
+from reporting.scaffold import revisions
 from reporting.settings import ROOT
 from sandbox.serving import fake_api
 from tests.support.clones import copy_to
@@ -92,6 +93,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder.parent, filter="data")
     subprocess.run(["git", "apply", folder.parent / "owner.patch"], cwd=folder, check=True)
+    # As docs/guides/upgrade.md says: the project has made revisions since then, and so has the owner.
+    path, text = revisions.join(folder / "migrations", "own_")
+    path.write_text(text)
     return folder
 
 

@@ -47,12 +47,18 @@ def written() -> Iterator[str]:
         yield from NAME.findall(path.read_text())
 
 
+def of_webhooks() -> set[str]:
+    """The keys of the sources that send events."""
+    return {f"REPORTING_{name.upper()}_WEBHOOK_SECRET" for name, source in SOURCES.items() if source.events}
+
+
 def test_what_the_documents_name_is_read() -> None:
     families = {
         f"REPORTING_{kind}_{entity.table.upper()}"
         for entity in ENTITIES
         for kind in ("NAME", "DATE_PROPERTY", "COLUMNS")
     } | {f"REPORTING_{name.upper()}_HOST" for name in SOURCES}
+    families |= of_webhooks()
     unread = in_documents() - in_code() - families
     assert {name for name in unread if not OF_OTHERS.fullmatch(name)} == set()
 
@@ -108,7 +114,7 @@ def test_what_is_airflows_is_an_option_of_airflow() -> None:
 )
 def test_a_workflow_sets_what_is_read(path: Path) -> None:
     of_others = {name for name in in_documents() if OF_OTHERS.fullmatch(name)}
-    assert set(NAME.findall(path.read_text())) - in_code() - of_others == set()
+    assert set(NAME.findall(path.read_text())) - in_code() - of_others - of_webhooks() == set()
 
 
 def test_every_secret_of_the_documents_can_be_changed() -> None:

@@ -1,5 +1,6 @@
-"""Logs in to Google, so that your contacts can be read, and your sheets if one is configured; or your calendars, with a consent
-of its own.
+"""Logs in to Google, so that your contacts, a sheet, or your calendars can be read.
+
+Calendars have a consent of their own, and contacts share theirs with the sheet if one is configured.
 
 A browser on this machine asks for your consent. Google then sends the browser back with a code that nobody else can use (loopback
 address, PKCE and state): https://developers.google.com/identity/protocols/oauth2/native-app. The refresh token is stored for

@@ -137,7 +137,7 @@ def test_the_list_imports_no_command() -> None:
         (("connect", "notoin"), "Did you mean notion?"),
         (("replay", "contacts"), "Did you mean google__contacts or hubspot__contacts?"),
         (("verify", "notion.dayli_habits"), "Did you mean notion__daily_habits"),
-        (("replay", "nothing"), "Use one of google__contacts"),
+        (("replay", "nothing"), "Use one of google_calendar__calendars"),
         (("replay", "hubspot", "some-run"), "RUN belongs to one entity: name it instead of its source"),
         (("export", "--to", "csv", "marts", "--marts", "habit"), "Did you mean habit_metrics or habits?"),
         (("verify", "notion"), "not configured, so they are not read: notion. Run script/connect notion."),

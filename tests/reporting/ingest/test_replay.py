@@ -149,5 +149,5 @@ def test_the_command_lists_and_loads(
         said("notion", first)
     with pytest.raises(CommandError, match="has no complete run 'other' of"):
         said(DAILY.table, "other")
-    with pytest.raises(CommandError, match="Use one of google__contacts"):
+    with pytest.raises(CommandError, match="Use one of google_calendar__calendars"):
         said("nothing")

@@ -100,7 +100,7 @@ def test_the_version_of_a_row_function_counts_as_content(
     source = SOURCES[entity.source]
     modules = [
         importlib.import_module(f"{source.package}.{name}")
-        for name in ("reader", "rows", "properties", "api", "lists", "tab")
+        for name in ("reader", "rows", "properties", "api", "lists", "records", "tab")
         if importlib.util.find_spec(f"{source.package}.{name}")
     ]
     for module in modules:

@@ -74,7 +74,13 @@ def test_down_and_up_again_from_airflow(client: bigquery.Client, settings: Setti
     trigger(revision="0018")
     assert revisions(client) == ("0018",)
     older = tables(client, settings)
-    assert set(newest) - set(older) == {"raw.sql__time_entries"}
+    later = ("property_history", "tickets", "products", "line_items", "lists", "list_memberships")
+    assert set(newest) - set(older) == {
+        "raw.sql__time_entries",
+        "raw.google_calendar__calendars",
+        "raw.google_calendar__events",
+        *(f"raw.hubspot__{name}" for name in later),
+    }
     assert newest["ops.sync_runs"] - older["ops.sync_runs"] == {"caps_met"}
     trigger(revision="0019")
     assert revisions(client) == ("0019",)

@@ -22,7 +22,7 @@ from reporting.sources.base import (
     Tombstone,
 )
 from reporting.sources.google_api import RefusedError
-from reporting.sources.google_calendar import checks, events, records, rows
+from reporting.sources.google_calendar import checks, event_reader, records, rows
 from reporting.sources.google_calendar.api import Account as Source
 from reporting.sources.http import Policy
 from tests.support.calendar_account import (
@@ -343,10 +343,10 @@ def test_an_instance_is_known_by_its_id(series: str, day: date) -> None:
 
 @given(st.dates(max_value=date(9990, 1, 1)))
 def test_the_horizon_is_a_year_ahead_and_moves_by_months(today: date) -> None:
-    horizon = events.horizon_of(today)
+    horizon = event_reader.horizon_of(today)
     assert horizon.day == 1
     assert 395 - 31 < (horizon - today).days <= 366 + 31
-    assert events.horizon_of(today.replace(day=1)) == horizon
+    assert event_reader.horizon_of(today.replace(day=1)) == horizon
 
 
 def test_the_content_does_not_depend_on_the_answer() -> None:

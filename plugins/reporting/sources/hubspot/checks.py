@@ -99,8 +99,13 @@ def _ask_for_optional(dialogue: Dialogue, settings: Settings) -> dict[str, str]:
         if any(configured[each] not in ("", SWITCHED_OFF) for each in group)
     ]
     question = f"What else is to be read: {', '.join(groups)} (with commas between them, or none)"
+    default = ", ".join(on) or SWITCHED_OFF
     while True:
-        answer = dialogue.ask(question, ", ".join(on) or SWITCHED_OFF)
+        try:
+            answer = dialogue.ask(question, default)
+        except EOFError:
+            # The key came through a pipe, where nobody answers.
+            answer = default
         chosen = {each.strip().lower().replace(" ", "_") for each in answer.split(",")} - {
             "",
             "no",
