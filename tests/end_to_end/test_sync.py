@@ -120,6 +120,7 @@ def test_connect_doctor_and_syncs_from_an_empty_folder_each(
         assert [entity for entity, _ in refreshes].count("owners") == 1
 
 
+@pytest.mark.heavy
 def test_a_source_that_refuses_keeps_nobody_elses_marts(
     tmp_path: Path, bigquery_endpoint: LocalBigQuery
 ) -> None:

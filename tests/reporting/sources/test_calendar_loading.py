@@ -155,6 +155,7 @@ def test_a_deleted_recurring_event_is_gone_after_the_next_full_refresh(syncs: Ca
     syncs.check()
 
 
+@pytest.mark.heavy
 def test_a_calendar_that_leaves_the_list_takes_its_events_along_and_back(syncs: Calendars) -> None:
     for kind in ("calendars", "events"):
         syncs.run("full", kind)
@@ -204,6 +205,7 @@ class _Bent:
             yield page
 
 
+@pytest.mark.heavy
 def test_verify_finds_no_difference_and_every_difference(syncs: Calendars) -> None:
     far = syncs.account.create(summary="Far", **timed("2026-03-16T08:00"))
     edited = syncs.account.create(summary="Edited", **timed("2026-03-16T09:00"))
