@@ -11,11 +11,12 @@ Nothing here waits: whoever has a `Sender` moves its clock, takes what is due, a
 import hmac
 import json
 import uuid
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 # The pauses before each further delivery.
 NOTION_PAUSES = tuple(timedelta(minutes=each) for each in (1, 4, 15, 40, 120, 420, 840))
@@ -48,7 +49,7 @@ class Delivery:
 
 
 @dataclass(slots=True)
-class Sender:
+class Sender(ABC):
     """The webhook of one account. `address` is the one that its owner has entered."""
 
     secret: str
@@ -57,9 +58,9 @@ class Sender:
     queue: list[Delivery] = field(default_factory=list)
     pauses: tuple[timedelta, ...] = ()
 
+    @abstractmethod
     def happened(self, changes: list[Change]) -> None:
         """Take in what happened, in order."""
-        raise NotImplementedError
 
     def due(self, now: datetime) -> list[Delivery]:
         """What is sent by now, in no order. What is not answered is lost."""
@@ -75,15 +76,15 @@ class Sender:
             due_at = now + self.pauses[delivery.attempt]
             self.queue.append(replace(delivery, due_at=due_at, attempt=delivery.attempt + 1))
 
+    @abstractmethod
     def request(self, delivery: Delivery, now: datetime) -> tuple[bytes, dict[str, str]]:
         """The body and the headers of a delivery."""
-        raise NotImplementedError
 
 
 class NotionSender(Sender):
     """Notion's."""
 
-    KINDS = {  # noqa: RUF012
+    KINDS: ClassVar[dict[str, str]] = {
         "created": "page.created",
         "changed": "page.properties_updated",
         "deleted": "page.deleted",
@@ -127,7 +128,7 @@ class NotionSender(Sender):
 class HubSpotSender(Sender):
     """HubSpot's."""
 
-    KINDS = {  # noqa: RUF012
+    KINDS: ClassVar[dict[str, str]] = {
         "created": "creation",
         "changed": "propertyChange",
         "deleted": "deletion",

@@ -1,8 +1,8 @@
 """Prepares Airflow's metadata database, in one process: `python -m reporting.orchestration.prepare`.
 
-It migrates the database, creates the project's own tables in it, creates the pools, creates the first admin if there is none, and signs a token for the program that
-started it. It prints one line of JSON: `token`, and `password` if an admin was created or got a new password. Repeating it
-changes nothing else.
+It migrates the database, creates the project's own tables in it, the pools, and the first admin if there is none, and signs a
+token for the program that started it. It prints one line of JSON: `token`, and `password` if an admin was created or got a new
+password. Repeating it changes nothing else.
 
 With `--production` the first admin gets the password in REPORTING_ADMIN_PASSWORD (with Microsoft Entra no admin is created),
 the channels of alerts are tested if their configuration is new, and nothing is signed or printed.

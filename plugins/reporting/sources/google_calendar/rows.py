@@ -133,9 +133,11 @@ def _instant(moment: Mapping[str, Any]) -> Any:
     https://developers.google.com/workspace/calendar/api/v3/reference/events#start
     """
     value = moment.get("dateTime")
+    if not isinstance(value, str):
+        return value
     try:
-        at = datetime.fromisoformat(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        at = datetime.fromisoformat(value)
+    except ValueError:
         return value
     if at.tzinfo is None:
         at = at.replace(tzinfo=_time_zone(moment.get("timeZone")))
